@@ -1,0 +1,160 @@
+/**
+ * Drops: schedule one, read one, and the creator's hand on it.
+ *
+ * `left` is live: the ledger's count while it has the drop (`live: true`), else what Postgres has written, which is never
+ * more than a moment behind in what was sold.
+ */
+import { z } from 'zod'
+import { creatorIdSchema, dropIdSchema, productIdSchema, skuSchema } from '../ids.ts'
+import { positionSchema } from '../position.ts'
+import { PHASES } from '../verdicts.ts'
+import { endpoint } from './endpoint.ts'
+import { currencySchema, priceMinorSchema, timeInputSchema, timeSchema, unitLimitSchema } from './fields.ts'
+
+export const ITEMS_MAX = 64
+export const STOCK_MAX = 10_000_000
+
+/** `stock`: units of the whole drop. `limitPerBuyer`: units one buyer may have, null for no limit. */
+const dropItemSchema = z.object({
+  sku: skuSchema,
+  title: z.string(),
+  priceMinor: z.number().int(),
+  currency: currencySchema,
+  stock: z.number().int().min(0),
+  left: z.number().int().min(0),
+  limitPerBuyer: z.number().int().nullable(),
+})
+
+export const dropSchema = z.object({
+  drop: dropIdSchema,
+  creator: creatorIdSchema,
+  productId: productIdSchema,
+  title: z.string(),
+  phase: z.enum(PHASES),
+  opensAt: timeSchema,
+  closesAt: timeSchema.nullable(),
+  limitPerBuyer: z.number().int().nullable(),
+  lowStockAt: z.number().int().nullable(),
+  position: positionSchema,
+  live: z.boolean(),
+  items: z.array(dropItemSchema),
+})
+
+const itemInputSchema = z.strictObject({
+  sku: skuSchema,
+  stock: z.number().int().min(1).max(STOCK_MAX),
+  limitPerBuyer: unitLimitSchema.optional(),
+  priceMinor: priceMinorSchema.optional(),
+})
+
+const DROP_ID = '01890a5d-ac96-774b-bcce-b302099a8059'
+const PRODUCT_ID = '01890a5d-ac96-774b-bcce-b302099a8058'
+const shirtDrop = {
+  drop: DROP_ID,
+  creator: '01890a5d-ac96-774b-bcce-b302099a8001',
+  productId: PRODUCT_ID,
+  title: 'Tour shirt',
+  phase: 'scheduled',
+  opensAt: '2030-05-01T18:00:00.000Z',
+  closesAt: '2030-05-01T19:00:00.000Z',
+  limitPerBuyer: 2,
+  lowStockAt: 20,
+  position: { epoch: 0, seq: 0 },
+  live: false,
+  items: [
+    { sku: 'SHIRT-M', title: 'M', priceMinor: 3900, currency: 'EUR', stock: 200, left: 200, limitPerBuyer: null },
+  ],
+}
+
+export const createDrop = endpoint({
+  name: 'createDrop',
+  method: 'post',
+  path: '/v1/drops',
+  tag: 'drops',
+  summary: 'Schedule a drop of a product. A repeated key answers the first drop instead of scheduling a second.',
+  who: ['creator'],
+  limit: 'write',
+  key: 'optional',
+  cache: 'private',
+  body: z
+    .strictObject({
+      productId: productIdSchema,
+      opensAt: timeInputSchema,
+      closesAt: timeInputSchema.optional(),
+      limitPerBuyer: unitLimitSchema.optional(),
+      lowStockAt: z.number().int().min(1).max(STOCK_MAX).optional(),
+      items: z
+        .array(itemInputSchema)
+        .min(1)
+        .max(ITEMS_MAX)
+        .refine((items) => new Set(items.map((item) => item.sku)).size === items.length, 'each sku once'),
+    })
+    .refine((drop) => drop.closesAt === undefined || drop.closesAt > drop.opensAt, {
+      path: ['closesAt'],
+      message: 'a drop closes after it opens',
+    }),
+  answers: { 201: dropSchema },
+  refusals: ['key_mismatch'],
+  example: {
+    body: {
+      productId: PRODUCT_ID,
+      opensAt: '2030-05-01T20:00:00+02:00',
+      closesAt: '2030-05-01T21:00:00+02:00',
+      limitPerBuyer: 2,
+      lowStockAt: 20,
+      items: [{ sku: 'SHIRT-M', stock: 200 }],
+    },
+    answers: { 201: shirtDrop },
+  },
+})
+
+export const readDrop = endpoint({
+  name: 'readDrop',
+  method: 'get',
+  path: '/v1/drops/:id',
+  tag: 'drops',
+  summary: 'One drop with live counts.',
+  who: 'anyone',
+  limit: 'read',
+  key: 'none',
+  cache: 'public',
+  params: z.object({ id: dropIdSchema }),
+  answers: { 200: dropSchema },
+  refusals: [],
+  example: { params: { id: DROP_ID }, answers: { 200: shirtDrop } },
+})
+
+export const DROP_ACTIONS = ['open', 'pause', 'resume', 'close'] as const
+export type DropAction = (typeof DROP_ACTIONS)[number]
+
+const controlledSchema = z.object({
+  drop: dropIdSchema,
+  phase: z.enum(PHASES),
+  position: positionSchema,
+  repeated: z.boolean().describe('this key was obeyed before; nothing was done now'),
+})
+
+const control = <Action extends DropAction>(action: Action, summary: string, phase: string) =>
+  endpoint({
+    name: `${action}Drop`,
+    method: 'post',
+    path: `/v1/drops/:id/${action}`,
+    tag: 'drops',
+    summary,
+    who: ['creator', 'admin'],
+    limit: 'write',
+    key: 'required',
+    cache: 'private',
+    params: z.object({ id: dropIdSchema }),
+    answers: { 200: controlledSchema },
+    refusals: ['conflict', 'unavailable'],
+    example: {
+      params: { id: DROP_ID },
+      answers: { 200: { drop: DROP_ID, phase, position: { epoch: 1, seq: 1 }, repeated: false } },
+    },
+  })
+
+export const openDrop = control('open', 'Open a scheduled drop now, whatever its time says.', 'open')
+export const pauseDrop = control('pause', 'Pause an open drop: nothing is sold until it is resumed.', 'paused')
+export const resumeDrop = control('resume', 'Resume a paused drop.', 'open')
+export const closeDrop = control('close', 'Close an open or paused drop for good.', 'closed')

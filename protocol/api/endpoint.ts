@@ -1,0 +1,64 @@
+/**
+ * One row of the REST table, as both sides see it: where it is, who may, what goes in and what comes out.
+ *
+ * The rows are data. The server checks requests by them (server/transports/http.ts), `/openapi.json` is written from
+ * them (protocol/openapi.ts), and the tests throw the bad-input corpus at every field they name. What a row does not say
+ * the server does not do: an endpoint without `query` reads no query, one without `body` takes none.
+ *
+ * A path is matched byte by byte and never percent-decoded, because no legal path here needs an escape. So `%2e`, `%00`
+ * and `//` can only ever name nothing.
+ */
+import type { z } from 'zod'
+import type { ProblemCode } from './problem.ts'
+
+export const ROLES = ['fan', 'creator', 'admin'] as const
+export type Role = (typeof ROLES)[number]
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
+
+/** `anyone`: a token is not even read. `signed_in`: any role. A list: these roles and no other. */
+export type WhoMay = 'anyone' | 'signed_in' | readonly Role[]
+
+/** `Idempotency-Key`. `required`: 400 without it. `optional`: heeded when sent. `none`: not read. */
+export type KeyRule = 'required' | 'optional' | 'none'
+
+/** The allowance that a call is counted against; how large each one is, is the server's business. */
+export type Limit = 'none' | 'read' | 'write' | 'order' | 'sign_in'
+
+export interface Endpoint {
+  /** One word for logs, measurements and the operationId of the OpenAPI document. */
+  name: string
+  method: Method
+  /** A `:name` segment is a parameter of `params`. */
+  path: `/${string}`
+  tag: string
+  /** One sentence, for people. */
+  summary: string
+  who: WhoMay
+  limit: Limit
+  key: KeyRule
+  /** `public` answers are the same for everybody and may be kept after asking again; `private` ones are never stored. */
+  cache: 'public' | 'private'
+  params?: z.ZodType
+  query?: z.ZodType
+  /** Request headers beyond the usual ones, by lower-case name. */
+  headers?: z.ZodType
+  body?: z.ZodType
+  /** By status. Everything that is not an answer is a problem document. */
+  answers: Readonly<Record<number, z.ZodType>>
+  /** The problem codes that are this endpoint's own, besides those that any request may meet. */
+  refusals: readonly ProblemCode[]
+  /** One believable call; `answers` by status. Every part parses by its schema. */
+  example: {
+    params?: unknown
+    query?: unknown
+    headers?: unknown
+    body?: unknown
+    answers: Readonly<Record<number, unknown>>
+  }
+}
+
+/** Keeps the literal types of a row, so that its handler is typed by its schemas. */
+export function endpoint<const E extends Endpoint>(row: E): E {
+  return row
+}

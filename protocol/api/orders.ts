@@ -1,0 +1,138 @@
+/**
+ * Orders: place one in the drop's room, and read one's own.
+ *
+ * Placing over REST is the same claim as over a socket: same room, same key, same verdicts. 201 the units are yours;
+ * 200 they were already, by this key. With `Prefer: wait` the answer comes once Postgres has committed, or after the
+ * seconds asked for (at most 5) with `state: accepted`. 503 with the verdict `pending` means nobody knows yet: send the
+ * SAME key again after `Retry-After`.
+ */
+import { z } from 'zod'
+import { dropIdSchema, idempotencyKeySchema, orderIdSchema, skuSchema } from '../ids.ts'
+import { linesSchema } from '../lines.ts'
+import { positionSchema } from '../position.ts'
+import { ORDER_STATES } from '../verdicts.ts'
+import { endpoint } from './endpoint.ts'
+import { timeSchema } from './fields.ts'
+import { cursorSchema, limitSchema, pageOf } from './pages.ts'
+
+export const WAIT_MAX_S = 5
+
+const lineOutSchema = z.object({ sku: skuSchema, qty: z.number().int() })
+
+const placedSchema = z.object({
+  orderId: orderIdSchema,
+  drop: dropIdSchema,
+  key: idempotencyKeySchema,
+  verdict: z.enum(['accepted', 'duplicate']),
+  state: z.enum(ORDER_STATES),
+  lines: z.array(lineOutSchema),
+  position: positionSchema.optional(),
+  left: z
+    .array(z.object({ sku: skuSchema, left: z.number().int().min(0) }))
+    .optional()
+    .describe('units left of what was asked for, at `position`'),
+})
+
+export const orderSchema = z.object({
+  orderId: orderIdSchema,
+  drop: dropIdSchema,
+  key: idempotencyKeySchema,
+  state: z.enum(ORDER_STATES),
+  lines: z.array(lineOutSchema),
+  placedAt: timeSchema,
+})
+
+const DROP_ID = '01890a5d-ac96-774b-bcce-b302099a8059'
+const ORDER_ID = 'k5dmq2v7tz3xw6b4nfy2jrhc7a'
+const LINES = [{ sku: 'SHIRT-M', qty: 1 }]
+const placed = {
+  orderId: ORDER_ID,
+  drop: DROP_ID,
+  key: 'tap-1',
+  verdict: 'accepted',
+  state: 'accepted',
+  lines: LINES,
+  position: { epoch: 3, seq: 41 },
+  left: [{ sku: 'SHIRT-M', left: 159 }],
+}
+const kept = {
+  orderId: ORDER_ID,
+  drop: DROP_ID,
+  key: 'tap-1',
+  state: 'confirmed',
+  lines: LINES,
+  placedAt: '2030-05-01T18:00:00.213Z',
+}
+
+export const placeOrder = endpoint({
+  name: 'placeOrder',
+  method: 'post',
+  path: '/v1/drops/:id/orders',
+  tag: 'orders',
+  summary: 'Order units of a drop, all lines or none.',
+  who: 'signed_in',
+  limit: 'order',
+  key: 'required',
+  cache: 'private',
+  params: z.object({ id: dropIdSchema }),
+  headers: z.object({ prefer: z.string().max(200).optional() }),
+  body: z.strictObject({ lines: linesSchema }),
+  answers: { 200: placedSchema, 201: placedSchema },
+  refusals: [
+    'sold_out',
+    'limit_reached',
+    'early',
+    'paused',
+    'closed',
+    'conflict',
+    'key_mismatch',
+    'rate_limited',
+    'unavailable',
+  ],
+  example: {
+    params: { id: DROP_ID },
+    headers: { prefer: 'wait' },
+    body: { lines: LINES },
+    answers: { 201: placed, 200: { ...placed, verdict: 'duplicate', state: 'confirmed' } },
+  },
+})
+
+export const listOrders = endpoint({
+  name: 'listOrders',
+  method: 'get',
+  path: '/v1/orders',
+  tag: 'orders',
+  summary: 'My orders, newest first.',
+  who: 'signed_in',
+  limit: 'read',
+  key: 'none',
+  cache: 'private',
+  query: z.object({
+    drop: dropIdSchema.optional(),
+    state: z.enum(ORDER_STATES).optional(),
+    limit: limitSchema.optional(),
+    cursor: cursorSchema.optional(),
+  }),
+  answers: { 200: pageOf(orderSchema) },
+  refusals: [],
+  example: {
+    query: { drop: DROP_ID, state: 'confirmed', limit: '20' },
+    answers: { 200: { items: [kept], nextCursor: null } },
+  },
+})
+
+export const readOrder = endpoint({
+  name: 'readOrder',
+  method: 'get',
+  path: '/v1/orders/:id',
+  tag: 'orders',
+  summary: 'One order of mine. An unknown id and somebody else’s order are answered alike.',
+  who: 'signed_in',
+  limit: 'read',
+  key: 'none',
+  cache: 'private',
+  params: z.object({ id: orderIdSchema }),
+  answers: { 200: orderSchema },
+  refusals: [],
+  example: { params: { id: ORDER_ID }, answers: { 200: kept } },
+})

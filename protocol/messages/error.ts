@@ -1,0 +1,13 @@
+/** The answer to a message that could not be understood or obeyed; nothing was changed by it. */
+import { z } from 'zod'
+import { FAULT_CODES } from '../faults.ts'
+import { requestIdSchema } from './request-id.ts'
+
+export const errorSchema = z.object({
+  type: z.literal('error'),
+  id: requestIdSchema.optional(),
+  code: z.enum(FAULT_CODES),
+  message: z.string(),
+  retryable: z.boolean(),
+})
+export type ErrorMessage = z.infer<typeof errorSchema>

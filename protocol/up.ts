@@ -1,0 +1,19 @@
+/** Everything a client may say. */
+import { z } from 'zod'
+import { clockSchema } from './messages/clock.ts'
+import { helloSchema } from './messages/hello.ts'
+import { orderSchema } from './messages/order.ts'
+import { outcomesSchema } from './messages/outcomes.ts'
+import { unwatchSchema, watchSchema } from './messages/watch.ts'
+
+export const upSchema = z.discriminatedUnion('type', [
+  helloSchema,
+  watchSchema,
+  unwatchSchema,
+  orderSchema,
+  outcomesSchema,
+  clockSchema,
+])
+export type Up = z.infer<typeof upSchema>
+
+export const UP_TYPES: ReadonlySet<string> = new Set(upSchema.options.map((option) => option.shape.type.value))

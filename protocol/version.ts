@@ -1,0 +1,14 @@
+/** The version of the wire, and the WebSocket sub-protocols that name it together with a format. */
+export const PROTOCOL_VERSION = 1
+
+export const FORMATS = ['json', 'msgpack'] as const
+export type Format = (typeof FORMATS)[number]
+
+export const SUBPROTOCOLS = {
+  'livedrop.v1.json': 'json',
+  'livedrop.v1.msgpack': 'msgpack',
+} as const satisfies Record<string, Format>
+export type Subprotocol = keyof typeof SUBPROTOCOLS
+
+/** Optional second sub-protocol of a handshake: `bearer.<jwt>`, for browsers cannot set a header. */
+export const BEARER_PREFIX = 'bearer.'

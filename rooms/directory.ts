@@ -1,0 +1,263 @@
+/**
+ * The directory knows the rooms of this node: it wakes them, keeps their leases, and puts them to rest.
+ *
+ * A drop has at most one room here, and at most one attempt to wake it. What a room that ended has not been able to
+ * write stays here as a remnant until the drop has an owner again: if that is this node, the takeover begins with the
+ * remnant; if it is another one, the remnant is given up when asked for, and handed over as orders.
+ */
+import type { DropId } from '../protocol/ids.ts'
+import { laterPosition, ORIGIN, type Position } from '../protocol/position.ts'
+import { isOver } from './drop.ts'
+import { handOver } from './handover.ts'
+import type { Noted } from './journal.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import type { Leases, Surrendered, Timer } from './ports.ts'
+import { Room, type RoomEnd, type RoomLimits, type RoomWorld } from './room.ts'
+import type { Rooms } from './router.ts'
+import { type TakeoverWorld, takeOver } from './takeover.ts'
+
+export type Woken = 'here' | 'elsewhere' | 'unknown' | 'unavailable'
+
+/** Where a room's letters from other nodes come in. */
+export interface Postbox {
+  open(drop: DropId, room: Pick<Room, 'post'>): { close(): void }
+}
+
+export interface DirectoryWorld extends TakeoverWorld, Omit<RoomWorld, 'limits' | 'handOver'> {
+  leases: Leases
+  postbox: Postbox
+  limits: RoomLimits
+  /** For handing over; given late, because the router needs the directory too. */
+  rooms(): Rooms
+}
+
+interface Kept {
+  room: Room
+  postbox: { close(): void }
+  quietSinceMs: number | undefined
+}
+
+interface Remnant {
+  noted: Noted[]
+  position: Position
+  handedOver: boolean
+}
+
+const REWAKE_MS = 100
+const SWEEP_EVERY_MS = 5_000
+/** A room of a drop that is over, or not soon to open, is put to rest after this silence. */
+const REST_AFTER_MS = 60_000
+const UNKNOWN_FOR_MS = 5_000
+const UNKNOWN_MAX = 10_000
+
+export class Directory {
+  readonly #world: DirectoryWorld
+  readonly #keeper: LeaseKeeper
+  readonly #kept = new Map<DropId, Kept>()
+  readonly #waking = new Map<DropId, Promise<Woken>>()
+  readonly #remnants = new Map<DropId, Remnant>()
+  /** Drops that do not exist, and until when we believe it: a flood of made-up ids must not reach Postgres. */
+  readonly #unknown = new Map<DropId, number>()
+  #sweeper: Timer | undefined
+  #closing = false
+
+  constructor(world: DirectoryWorld) {
+    this.#world = world
+    this.#keeper = new LeaseKeeper(world, (drop) => this.#leaseLost(drop))
+    this.#sweepLater()
+  }
+
+  get size(): number {
+    return this.#kept.size
+  }
+
+  room(drop: DropId): Room | undefined {
+    return this.#kept.get(drop)?.room
+  }
+
+  drops(): DropId[] {
+    return [...this.#kept.keys()]
+  }
+
+  /** Tries to run the drop's room on this node. Never throws. */
+  wake(drop: DropId): Promise<Woken> {
+    if (this.#kept.has(drop)) return Promise.resolve('here')
+    if (this.#closing) return Promise.resolve('elsewhere')
+    if (this.#isUnknown(drop)) return Promise.resolve('unknown')
+
+    const running = this.#waking.get(drop)
+    if (running !== undefined) return running
+
+    const waking = this.#wake(drop).finally(() => this.#waking.delete(drop))
+    this.#waking.set(drop, waking)
+    return waking
+  }
+
+  /** Another node takes the drop over: stop here, and give up what we remember of it. */
+  async surrender(drop: DropId): Promise<Surrendered> {
+    await this.#retire(drop, 'surrendered')
+    const remnant = this.#remnants.get(drop)
+    if (remnant === undefined) return { journal: [], position: ORIGIN }
+
+    this.#handOverRemnant(drop, remnant)
+    return { journal: remnant.noted.map((noted) => noted.entry), position: remnant.position }
+  }
+
+  /** Stops every room, writes what can be written within `graceMs`, and lets the leases go. */
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true
+    this.#sweeper?.cancel()
+    await Promise.all([...this.#waking.values()])
+    await Promise.all(this.drops().map((drop) => this.#retire(drop, 'closing', graceMs)))
+    this.#keeper.stop()
+  }
+
+  async #wake(drop: DropId): Promise<Woken> {
+    const { log } = this.#world
+    try {
+      if (!(await this.#keeper.acquire(drop))) return 'elsewhere'
+
+      const startedMs = this.#world.clock.monotonicMs()
+      const remnant = this.#remnants.get(drop)
+      const takeover = await takeOver(this.#world, drop, {
+        journal: remnant?.noted.map((noted) => noted.entry) ?? [],
+        position: remnant?.position ?? ORIGIN,
+      })
+      if (takeover.took === 'nothing') return this.#notTaken(drop, takeover.why)
+
+      this.#remnants.delete(drop)
+      this.#keep(drop, takeover.start)
+      if (takeover.stale.length > 0) void this.#handOver(drop, takeover.stale)
+      const tookMs = Math.round(this.#world.clock.monotonicMs() - startedMs)
+      const { epoch, phase } = takeover.start.state
+      const unwritten = takeover.start.unwritten.length
+      log.info('room.woken', { drop, how: takeover.how, epoch, phase, unwritten, tookMs })
+      return 'here'
+    } catch (cause) {
+      log.warn('room.not_woken', { drop, cause })
+      await this.#keeper.release(drop)
+      return 'unavailable'
+    }
+  }
+
+  async #notTaken(drop: DropId, why: 'elsewhere' | 'unknown'): Promise<Woken> {
+    await this.#keeper.release(drop)
+    if (why === 'unknown') this.#noteUnknown(drop)
+    return why
+  }
+
+  #keep(drop: DropId, start: ConstructorParameters<typeof Room>[0]): void {
+    const world: RoomWorld = { ...this.#world, handOver: (which, noted) => void this.#handOver(which, noted) }
+    const room = new Room(start, world, () => this.#keeper.holds(drop))
+    this.#kept.set(drop, { room, postbox: this.#world.postbox.open(drop, room), quietSinceMs: undefined })
+
+    room.ended.then((end) => {
+      if (end !== 'stopped') void this.#ended(drop, room, end)
+    })
+  }
+
+  /** A room came to its end by itself. Somebody must run the drop; it may well be this node again. */
+  async #ended(drop: DropId, room: Room, end: Exclude<RoomEnd, 'stopped'>): Promise<void> {
+    if (this.room(drop) !== room) return
+
+    await this.#lay(drop, room)
+    if (end !== 'lost') {
+      await this.#keeper.release(drop)
+      await this.#pause(REWAKE_MS)
+    }
+    const woken = await this.wake(drop)
+    const remnant = this.#remnants.get(drop)
+    if (woken !== 'here' && remnant !== undefined) this.#handOverRemnant(drop, remnant)
+  }
+
+  /** Takes a room out of the directory; what it has not written becomes the drop's remnant. */
+  async #lay(drop: DropId, room: Room): Promise<void> {
+    const kept = this.#kept.get(drop)
+    if (kept?.room !== room) return
+
+    this.#kept.delete(drop)
+    kept.postbox.close()
+    const noted = await room.stop()
+    const before = this.#remnants.get(drop)
+    this.#remnants.set(drop, {
+      noted: [...(before?.noted ?? []), ...noted],
+      position: laterPosition(before?.position ?? ORIGIN, room.position),
+      handedOver: false,
+    })
+  }
+
+  async #retire(drop: DropId, why: string, graceMs = 0): Promise<void> {
+    const kept = this.#kept.get(drop)
+    if (kept === undefined) return
+
+    if (graceMs > 0) await this.#written(kept.room, graceMs)
+    await this.#lay(drop, kept.room)
+    await this.#keeper.release(drop)
+    this.#world.log.info('room.retired', { drop, why, position: kept.room.position })
+  }
+
+  /** Waits until Postgres has what the room has accepted. */
+  async #written(room: Room, graceMs: number): Promise<void> {
+    const untilMs = this.#world.clock.monotonicMs() + graceMs
+    while (!room.quiet && this.#world.clock.monotonicMs() < untilMs) await this.#pause(5)
+  }
+
+  #leaseLost(drop: DropId): void {
+    this.#world.log.warn('lease.lost', { drop })
+    const room = this.room(drop)
+    if (room !== undefined) void this.#ended(drop, room, 'lease_lost')
+  }
+
+  /** Kept until every order of it has its answer: another node may still ask for it. */
+  #handOverRemnant(drop: DropId, remnant: Remnant): void {
+    if (remnant.handedOver) return
+
+    remnant.handedOver = true
+    void this.#handOver(drop, remnant.noted).then(() => {
+      if (this.#remnants.get(drop) === remnant) this.#remnants.delete(drop)
+    })
+  }
+
+  async #handOver(drop: DropId, noted: readonly Noted[]): Promise<void> {
+    const { herald, clock, log, node } = this.#world
+    const world = { rooms: this.#world.rooms(), herald, clock, log, node, goesOn: () => !this.#closing }
+    try {
+      await handOver(drop, noted, world)
+    } catch (cause) {
+      log.error('handover.failed', { drop, cause })
+    }
+  }
+
+  #sweepLater(): void {
+    this.#sweeper = this.#world.clock.after(SWEEP_EVERY_MS, () => {
+      for (const [drop, kept] of this.#kept) this.#restIfQuiet(drop, kept)
+      const nowMs = this.#world.clock.monotonicMs()
+      for (const [drop, untilMs] of this.#unknown) if (untilMs < nowMs) this.#unknown.delete(drop)
+      this.#sweepLater()
+    })
+  }
+
+  #restIfQuiet(drop: DropId, kept: Kept): void {
+    const nowMs = this.#world.clock.monotonicMs()
+    const mayRest = kept.room.quiet && (isOver(kept.room.phase) || kept.room.phase === 'scheduled')
+    if (!mayRest) kept.quietSinceMs = undefined
+    else kept.quietSinceMs ??= nowMs
+    if (kept.quietSinceMs === undefined || nowMs - kept.quietSinceMs < REST_AFTER_MS) return
+
+    this.#retire(drop, 'quiet').catch((cause: unknown) => this.#world.log.error('room.not_retired', { drop, cause }))
+  }
+
+  #isUnknown(drop: DropId): boolean {
+    const untilMs = this.#unknown.get(drop)
+    return untilMs !== undefined && this.#world.clock.monotonicMs() < untilMs
+  }
+
+  #noteUnknown(drop: DropId): void {
+    if (this.#unknown.size >= UNKNOWN_MAX) this.#unknown.clear()
+    this.#unknown.set(drop, this.#world.clock.monotonicMs() + UNKNOWN_FOR_MS)
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#world.clock.after(ms, resolve))
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * What a room needs from the world. A port belongs to the one who asks: storage/ and bus/ provide these, server/start.ts
+ * introduces them, and the simulator provides others.
+ *
+ * Every method may throw a `Fault` (most often `unavailable`) after a bounded time; a throw means UNKNOWN, never "it did
+ * not happen". What did not happen is always said as a value.
+ */
+import type { CreatorId, DropId, IdempotencyKey, NodeId, OrderId, Sku, UserId } from '../protocol/ids.ts'
+import type { LinesText } from '../protocol/lines.ts'
+import type { Change } from '../protocol/messages/news.ts'
+import type { Position } from '../protocol/position.ts'
+import type { Phase } from '../protocol/verdicts.ts'
+
+// --- time ------------------------------------------------------------------------------------------------------------
+
+export interface Timer {
+  cancel(): void
+}
+
+/** Two kinds of time. Never compare one with the other. */
+export interface Clock {
+  /** The drop clock: this node's best estimate of Redis TIME, ms since 1970. For deadlines and openings. */
+  nowMs(): number
+  /** Never steps back and knows nothing of other machines, ms. For leases and time-outs. */
+  monotonicMs(): number
+  after(ms: number, call: () => void): Timer
+}
+
+// --- words for the people who run it --------------------------------------------------------------------------------------
+
+/** An event in words and its small facts. Never secrets. */
+export interface Log {
+  info(event: string, facts?: Record<string, unknown>): void
+  warn(event: string, facts?: Record<string, unknown>): void
+  error(event: string, facts?: Record<string, unknown>): void
+}
+
+// --- the ledger: the authority over live stock -------------------------------------------------------------------------
+
+/** One SKU of a drop. `left`: units still to be had. `limit`: units one buyer may have, null for no limit. */
+export interface LedgerItem {
+  sku: Sku
+  left: number
+  limit: number | null
+}
+
+/** Everything the ledger knows of a drop besides its answers. */
+export interface RoomState {
+  epoch: number
+  seq: number
+  phase: Phase
+  opensAtMs: number
+  closesAtMs: number | null
+  /** Units one buyer may have over all SKUs, null for no limit. */
+  limitPerBuyer: number | null
+  items: LedgerItem[]
+  /** Redis TIME when it was read. */
+  nowMs: number
+}
+
+/** What a room is built from after Redis lost it. */
+export type RoomSeed = Pick<RoomState, 'phase' | 'opensAtMs' | 'closesAtMs' | 'limitPerBuyer' | 'items'>
+
+/** An order as the ledger reads it: validated, canonical. */
+export interface Claim {
+  orderId: OrderId
+  buyer: UserId
+  key: IdempotencyKey
+  lines: LinesText
+}
+
+/** Proof that the caller is the current owner and has seen everything that happened. */
+export interface Fence {
+  epoch: number
+  /** The last seq the caller knows of this epoch. */
+  prevSeq: number
+}
+
+export type ClaimResult =
+  | { verdict: 'accepted'; position: Position }
+  | { verdict: 'duplicate'; position: Position }
+  | { verdict: 'mismatch' | 'limit_reached' | 'sold_out' | 'invalid' }
+  /** The drop does not sell now; only new orders hear it, a duplicate is answered in any phase. */
+  | { verdict: 'early' | 'paused' | 'closed' }
+
+/** Why a call by somebody who is not, or does not know, what the ledger expects changed nothing. */
+export type Refused =
+  /** Redis knows no such room: never opened, or lost. */
+  | { answer: 'no_room' }
+  /** A later owner exists. */
+  | { answer: 'fenced'; epoch: number }
+  /** prevSeq is not the stored one. Lower: Redis went back in time. Higher: a reply of mine was lost. */
+  | { answer: 'out_of_sequence'; seq: number }
+
+export type BatchAnswer =
+  | Refused
+  | {
+      answer: 'ok'
+      /** The last seq after this batch. */
+      seq: number
+      nowMs: number
+      phase: Phase
+      opensAtMs: number
+      /** Units left of every SKU that the batch changed. */
+      left: { sku: Sku; left: number }[]
+      /** One for each claim, in order. */
+      results: ClaimResult[]
+    }
+
+export type Adjustment =
+  /**
+   * Change of phase; refused unless the stored phase is in `from`. To `open` from `scheduled` it is also refused before
+   * opensAtMs by Redis TIME, unless `early` is true (the creator opens by hand; opensAtMs becomes now).
+   */
+  | { kind: 'phase'; from: Phase[]; to: Phase; early?: boolean }
+  /** Stock goes up. Postgres has it already. */
+  | { kind: 'restock'; lines: LinesText }
+  /** Units of an order come back, to the stock and to its buyer. Postgres has it already. */
+  | { kind: 'release'; orderId: OrderId; buyer: UserId; lines: LinesText }
+
+export type AdjustAnswer =
+  | Refused
+  | {
+      answer: 'applied'
+      position: Position
+      nowMs: number
+      phase: Phase
+      opensAtMs: number
+      left: { sku: Sku; left: number }[]
+    }
+  /** This opId was applied before; nothing was changed now. */
+  | { answer: 'repeated'; position: Position; nowMs: number; phase: Phase; opensAtMs: number }
+  | { answer: 'wrong_phase'; phase: Phase; nowMs: number; opensAtMs: number }
+  | { answer: 'early'; opensAtMs: number; nowMs: number }
+
+/** One change in a drop's log. `atMs`: Redis TIME. */
+export type Entry = { position: Position; atMs: number } & (
+  | ({ kind: 'order' } & Claim)
+  | { kind: 'phase'; opId: string; phase: Phase }
+  | { kind: 'restock'; opId: string; lines: LinesText }
+  | { kind: 'release'; opId: string; orderId: OrderId; buyer: UserId; lines: LinesText }
+)
+export type OrderEntry = Extract<Entry, { kind: 'order' }>
+
+/** An order that Postgres has, for loading into an empty ledger. */
+export interface KeptOrder {
+  orderId: OrderId
+  buyer: UserId
+  lines: LinesText
+  position: Position
+  /** False for revoked and cancelled ones: the key stays used, the units do not count. */
+  holdsUnits: boolean
+}
+
+export type OpenAnswer =
+  | { answer: 'opened' }
+  /** The stored epoch is not lower than the given one. */
+  | { answer: 'fenced'; epoch: number }
+  /** The lease is somebody else's, or nobody's. */
+  | { answer: 'no_lease' }
+  /** Adopt only: there is nothing to adopt. */
+  | { answer: 'no_room' }
+
+/**
+ * The only place where stock falls. Atomic for one drop; at most one call of a drop is in flight at a time.
+ * Implementations: storage/ledger/redis-ledger.ts and memory-ledger.ts, one contract suite.
+ */
+export interface Ledger {
+  /** At most 256 claims. All lines of a claim or none. Only accepted claims are remembered under their id. */
+  order(drop: DropId, fence: Fence, claims: readonly Claim[]): Promise<BatchAnswer>
+  /** Applied at most once per opId. */
+  adjust(drop: DropId, fence: Fence, opId: string, adjustment: Adjustment): Promise<AdjustAnswer>
+
+  /** Takes over the room as it stands: its epoch becomes the given one and its seq 0. */
+  adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer>
+  /** Removes the room (never its log), so that nobody sells from it while it is loaded anew. */
+  clear(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer>
+  /** Loads answers and buyers' units into a cleared room; at most 500 orders a call. */
+  load(drop: DropId, owner: NodeId, orders: readonly KeptOrder[]): Promise<OpenAnswer>
+  /** Writes the room itself, last: it is the gate. `opIds` have been applied already, in the seed's numbers. */
+  rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed, opIds: readonly string[]): Promise<OpenAnswer>
+
+  read(drop: DropId): Promise<RoomState | undefined>
+  /** The positions of the orders that this ledger has accepted, undefined for the others. */
+  positions(drop: DropId, orderIds: readonly OrderId[]): Promise<(Position | undefined)[]>
+  /** Entries later than `after`, oldest first. */
+  entries(drop: DropId, after: Position, max: number): Promise<Entry[]>
+  /** Forgets entries before `before`. Never call it with a position that Postgres has not passed. */
+  trim(drop: DropId, before: Position): Promise<void>
+}
+
+// --- leases: the right to try ------------------------------------------------------------------------------------------
+
+/** Liveness only: two holders are prevented by epochs, not by this. */
+export interface Leases {
+  /** True when the lease is now this node's for `ttlMs`. */
+  acquire(drop: DropId, node: NodeId, ttlMs: number): Promise<boolean>
+  /** Extends those that are still this node's; answers them. */
+  renew(drops: readonly DropId[], node: NodeId, ttlMs: number): Promise<ReadonlySet<DropId>>
+  release(drop: DropId, node: NodeId): Promise<void>
+  holder(drop: DropId): Promise<NodeId | undefined>
+}
+
+// --- the drop book: Postgres, as a room sees it ------------------------------------------------------------------------
+
+export interface Taken {
+  /** Minted by this call; higher than any before, for ever. */
+  epoch: number
+  /** Who was the owner when this call came. */
+  previousOwner: NodeId | null
+  /** The last position that Postgres has written. */
+  watermark: Position
+  creator: CreatorId
+}
+
+/** What became of an entry in Postgres. `stale`: of an epoch before the fence; an order must be placed anew. */
+export type WriteOutcome =
+  | { outcome: 'confirmed' | 'duplicate' | 'applied' | 'stale' }
+  /** Refused by Postgres, and recorded as such. `returns`: its units belong back into the stock. */
+  | { outcome: 'revoked'; reason: 'limit' | 'total' | 'key'; returns: boolean }
+
+export interface DropBook {
+  /** Mints an epoch and names the owner, in any phase: a drop that is over still answers for its orders. Undefined: no such drop. */
+  take(drop: DropId, node: NodeId): Promise<Taken | undefined>
+  /**
+   * Entries of earlier epochs are refused from now on, and the totals are read in the same statement.
+   * Undefined: a later epoch was minted meanwhile.
+   */
+  fence(drop: DropId, epoch: number): Promise<{ seed: RoomSeed; opIds: string[] } | undefined>
+  /** The drop's orders in pages of at most `max`, by order id. */
+  keptOrders(drop: DropId, afterId: OrderId | undefined, max: number): Promise<KeptOrder[]>
+  /** Writes entries (oldest first, at most 512) in one transaction; answers after COMMIT, one outcome for each. */
+  write(drop: DropId, entries: readonly Entry[]): Promise<WriteOutcome[]>
+  /** Drops that open or close before `untilMs`, or that are open or paused: what a node must look after. */
+  due(untilMs: number, max: number): Promise<DueDrop[]>
+}
+
+export interface DueDrop {
+  drop: DropId
+  phase: Phase
+  opensAtMs: number
+  closesAtMs: number | null
+}
+
+// --- the other nodes -----------------------------------------------------------------------------------------------------
+
+/** A node's memory of a drop, given up to the one who takes over. */
+export interface Surrendered {
+  journal: Entry[]
+  /** The last position this node knows to have happened. */
+  position: Position
+}
+
+/** What a room tells everyone who watches. `from`: the position of the frame before, so that a gap is seen. */
+export interface RoomNews {
+  drop: DropId
+  from: Position
+  position: Position
+  atMs: number
+  changes: Change[]
+}
+
+/** The end of an accepted order, for the buyer's sessions on the node that carried it. */
+export interface Settled {
+  drop: DropId
+  buyer: UserId
+  key: IdempotencyKey
+  orderId: OrderId
+  state: 'confirmed' | 'revoked'
+  reason?: string
+}
+
+export interface Neighbours {
+  /** The live nodes, this one included. */
+  live(): readonly NodeId[]
+  /** Asks live nodes for their memory of a drop; waits at most `waitMs`, for all but the silent. */
+  surrender(drop: DropId, waitMs: number): Promise<Surrendered[]>
+  /** Asks a node to wake a drop's room. Resolves when it has tried. */
+  wake(node: NodeId, drop: DropId, waitMs: number): Promise<void>
+}
+
+/** Where news and settlements go. Never throws, never waits: what cannot be sent is lost, and the receiver sees the gap. */
+export interface Herald {
+  news(news: RoomNews): void
+  /** To one node, batched. */
+  settled(node: NodeId, settled: readonly Settled[]): void
+}

@@ -1,0 +1,137 @@
+/**
+ * The way to a drop's room, wherever it runs.
+ *
+ * Here if this node owns it; else over the bus to whoever does; and when nobody does, the room is woken first, on the
+ * node that the drop prefers. Whatever goes wrong on the way, the answer is a value: `pending`, resend the same key.
+ */
+import type { DropId, NodeId } from '../protocol/ids.ts'
+import type { Directory, Woken } from './directory.ts'
+import { pending, RETRY_AFTER_MS } from './drop.ts'
+import type { ControlReply, ControlRequest, Letter, OrderReply, OrderRequest } from './letters.ts'
+import type { Posted } from './mailbox.ts'
+import type { Adjustment, Claim, Clock, Neighbours } from './ports.ts'
+
+/** What the edge asks of the rooms. */
+export interface Rooms {
+  /** Answers within `waitMs`; never throws. */
+  order(drop: DropId, claim: Claim, waitMs: number): Promise<OrderReply>
+  /** Answers within `waitMs`; never throws. `opId` makes a resend harmless. */
+  control(drop: DropId, opId: string, adjustment: Adjustment, waitMs: number): Promise<ControlReply>
+}
+
+/** Letters to rooms on other nodes. `no_owner`: nobody listens for this drop, known at once. Never throws. */
+export interface RemoteRooms {
+  order(drop: DropId, request: OrderRequest, waitMs: number): Promise<OrderReply | 'no_owner'>
+  control(drop: DropId, request: ControlRequest, waitMs: number): Promise<ControlReply | 'no_owner'>
+}
+
+export interface RouterWorld {
+  directory: Pick<Directory, 'room' | 'wake'>
+  remote: RemoteRooms
+  neighbours: Pick<Neighbours, 'wake'>
+  /** Live nodes in the order in which this drop prefers them. */
+  preferred(drop: DropId): readonly NodeId[]
+  clock: Clock
+  node: NodeId
+}
+
+const WAKE_WAIT_MS = 1_500
+
+/** One kind of question, said once: how it is asked here, how elsewhere, and what is said when nobody answers. */
+interface Way<Reply> {
+  here(answer: (reply: Reply) => void): Letter
+  elsewhere(waitMs: number): Promise<Reply | 'no_owner'>
+  pending: Reply
+  unknownDrop: Reply
+}
+
+export class Router implements Rooms {
+  readonly #world: RouterWorld
+  readonly #wakes = new Map<DropId, Promise<Woken>>()
+
+  constructor(world: RouterWorld) {
+    this.#world = world
+  }
+
+  order(drop: DropId, claim: Claim, waitMs: number): Promise<OrderReply> {
+    const { clock, node, remote } = this.#world
+    const request: OrderRequest = { kind: 'order', claim, via: node, deadlineMs: clock.nowMs() + waitMs }
+
+    return this.#send(drop, waitMs, {
+      here: (answer) => ({ ...request, answer }),
+      elsewhere: (restMs) => remote.order(drop, request, restMs),
+      pending: pending(),
+      unknownDrop: { verdict: 'invalid' },
+    })
+  }
+
+  control(drop: DropId, opId: string, adjustment: Adjustment, waitMs: number): Promise<ControlReply> {
+    const { clock, remote } = this.#world
+    const request: ControlRequest = { kind: 'control', opId, adjustment, deadlineMs: clock.nowMs() + waitMs }
+    const wait: ControlReply = { done: 'pending', retryAfterMs: RETRY_AFTER_MS }
+
+    return this.#send<ControlReply>(drop, waitMs, {
+      here: (answer) => ({ ...request, answer }),
+      elsewhere: (restMs) => remote.control(drop, request, restMs),
+      pending: wait,
+      unknownDrop: wait,
+    })
+  }
+
+  async #send<Reply>(drop: DropId, waitMs: number, way: Way<Reply>): Promise<Reply> {
+    const { clock, directory } = this.#world
+    const untilMs = clock.monotonicMs() + waitMs
+    const restMs = () => Math.max(1, untilMs - clock.monotonicMs())
+
+    const room = directory.room(drop)
+    if (room !== undefined) return this.#post(room, restMs(), way)
+
+    const reply = await way.elsewhere(waitMs)
+    if (reply !== 'no_owner') return reply
+
+    const woken = await this.#wake(drop)
+    if (woken === 'unknown') return way.unknownDrop
+
+    const here = directory.room(drop)
+    if (here !== undefined) return this.#post(here, restMs(), way)
+    if (restMs() <= 1) return way.pending
+
+    const second = await way.elsewhere(restMs())
+    return second === 'no_owner' ? way.pending : second
+  }
+
+  #post<Reply>(room: { post(letter: Letter): Posted }, waitMs: number, way: Way<Reply>): Promise<Reply> {
+    return new Promise((resolve) => {
+      const timer = this.#world.clock.after(waitMs, () => resolve(way.pending))
+      const posted = room.post(
+        way.here((reply) => {
+          timer.cancel()
+          resolve(reply)
+        }),
+      )
+      if (posted === 'accepted') return
+
+      timer.cancel()
+      resolve(way.pending)
+    })
+  }
+
+  /** A thousand orders for a drop without an owner wake it once. */
+  #wake(drop: DropId): Promise<Woken> {
+    const running = this.#wakes.get(drop)
+    if (running !== undefined) return running
+
+    const wake = this.#wakePreferred(drop).finally(() => this.#wakes.delete(drop))
+    this.#wakes.set(drop, wake)
+    return wake
+  }
+
+  async #wakePreferred(drop: DropId): Promise<Woken> {
+    const [first] = this.#world.preferred(drop)
+    if (first === undefined || first === this.#world.node) return this.#world.directory.wake(drop)
+
+    await this.#world.neighbours.wake(first, drop, WAKE_WAIT_MS)
+    // It has tried. If it could not (it may be the very node that died), the lease is free and this node tries.
+    return this.#world.directory.wake(drop)
+  }
+}
