@@ -33,7 +33,7 @@ export interface Bus {
     waitMs: number,
     enough: (answers: readonly Uint8Array[]) => boolean,
   ): Promise<Uint8Array[]>
-  /** `*` stands for one token, `>` for the rest. Survives reconnects. */
+  /** `*` stands for one token, `>` for the rest. Survives reconnects. Throws for what is no subject. */
   subscribe(subject: string, hear: (delivery: Delivery) => void): Subscription
   /** Called at each change of `connected`. */
   onState(call: (connected: boolean) => void): void

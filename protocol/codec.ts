@@ -89,7 +89,8 @@ export type Frame = string | Uint8Array
 
 // skipValues: a field that is undefined is left out, as JSON does; msgpackr would write an extension. It also makes map
 // headers the short ones, which withId() below counts on.
-const wire = new Packr({ useRecords: false, skipValues: [undefined] })
+const wireOptions = { useRecords: false, skipValues: [undefined] }
+const wire = new Packr(wireOptions)
 
 export function encode(message: Down | readonly Down[], format: Format): Frame {
   return format === 'json' ? JSON.stringify(message) : wire.pack(message)

@@ -47,6 +47,8 @@ export function parseLines(text: string): Line[] | undefined {
     const sku = part.slice(0, colon)
     const qty = Number(part.slice(colon + 1))
     if (colon < 1 || !isSku(sku) || !Number.isInteger(qty) || qty < 1 || qty > QTY_MAX) return undefined
+    // Sorted, so a SKU that comes twice comes twice in a row; each of the two would be held against the whole stock.
+    if (lines.at(-1)?.sku === sku) return undefined
 
     lines.push({ sku, qty })
   }

@@ -6,7 +6,7 @@
  * whole numbers within 2^53, finite floats, valid UTF-8, arrays, and maps with string keys, each once. Nothing is
  * allocated on the word of a length field: a length that the rest of the frame cannot hold is refused first.
  *
- * Buffer is used for its latin1Slice: twice as fast as any loop for the 36 characters of an id.
+ * Buffer is used for its latin1 text: twice as fast as any loop for the 36 characters of an id.
  */
 export const DEPTH_MAX = 8
 
@@ -133,7 +133,7 @@ class Reader {
     const end = from + length
 
     for (let at = from; at < end; at += 1) if ((bytes[at] ?? 0) > 0x7f) return this.#wideText(from, end)
-    if (length > SHORT_TEXT) return bytes.latin1Slice(from, end)
+    if (length > SHORT_TEXT) return bytes.toString('latin1', from, end)
 
     let text = ''
     for (let at = from; at < end; at += 1) text += String.fromCharCode(bytes[at] ?? 0)

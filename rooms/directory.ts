@@ -5,7 +5,7 @@
  * write stays here as a remnant until the drop has an owner again: if that is this node, the takeover begins with the
  * remnant; if it is another one, the remnant is given up when asked for, and handed over as orders.
  */
-import type { DropId } from '../protocol/ids.ts'
+import type { DropId, NodeId } from '../protocol/ids.ts'
 import { laterPosition, ORIGIN, type Position } from '../protocol/position.ts'
 import { isOver } from './drop.ts'
 import { handOver } from './handover.ts'
@@ -29,6 +29,8 @@ export interface DirectoryWorld extends TakeoverWorld, Omit<RoomWorld, 'limits' 
   limits: RoomLimits
   /** For handing over; given late, because the router needs the directory too. */
   rooms(): Rooms
+  /** Live nodes in the order in which this drop prefers them. */
+  preferred(drop: DropId): readonly NodeId[]
 }
 
 interface Kept {
@@ -44,6 +46,7 @@ interface Remnant {
 }
 
 const REWAKE_MS = 100
+const PASS_WAIT_MS = 1_000
 const SWEEP_EVERY_MS = 5_000
 /** A room of a drop that is over, or not soon to open, is put to rest after this silence. */
 const REST_AFTER_MS = 60_000
@@ -108,8 +111,15 @@ export class Directory {
     this.#closing = true
     this.#sweeper?.cancel()
     await Promise.all([...this.#waking.values()])
-    await Promise.all(this.drops().map((drop) => this.#retire(drop, 'closing', graceMs)))
+    await Promise.all(this.drops().map((drop) => this.#pass(drop, graceMs)))
     this.#keeper.stop()
+  }
+
+  /** Puts a room to rest and wakes it on the node that comes next, so that its buyers wait for one takeover only. */
+  async #pass(drop: DropId, graceMs: number): Promise<void> {
+    await this.#retire(drop, 'closing', graceMs)
+    const successor = this.#world.preferred(drop).find((node) => node !== this.#world.node)
+    if (successor !== undefined) await this.#world.neighbours.wake(successor, drop, PASS_WAIT_MS)
   }
 
   async #wake(drop: DropId): Promise<Woken> {

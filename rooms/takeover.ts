@@ -62,7 +62,8 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   const found = await world.ledger.read(drop)
   if (found !== undefined && comparePositions(found, known) >= 0) return adopt(world, drop, taken)
 
-  world.log.warn('takeover.redis_lost', { drop, found: found && positionOf(found), known })
+  // A drop that never had an owner has no room yet: nothing was lost.
+  if (taken.epoch > 1) world.log.warn('takeover.redis_lost', { drop, found: found && positionOf(found), known })
   return rebuild(world, drop, taken, memories)
 }
 

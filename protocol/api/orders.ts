@@ -10,12 +10,14 @@ import { z } from 'zod'
 import { dropIdSchema, idempotencyKeySchema, orderIdSchema, skuSchema } from '../ids.ts'
 import { linesSchema } from '../lines.ts'
 import { positionSchema } from '../position.ts'
-import { ORDER_STATES } from '../verdicts.ts'
+import { ORDER_STATES, type OrderState } from '../verdicts.ts'
 import { endpoint } from './endpoint.ts'
-import { timeSchema } from './fields.ts'
+import { currencySchema, timeSchema } from './fields.ts'
 import { cursorSchema, limitSchema, pageOf } from './pages.ts'
 
 export const WAIT_MAX_S = 5
+
+const WRITTEN_STATES = ['confirmed', 'revoked', 'cancelled'] as const satisfies readonly OrderState[]
 
 const lineOutSchema = z.object({ sku: skuSchema, qty: z.number().int() })
 
@@ -33,13 +35,15 @@ const placedSchema = z.object({
     .describe('units left of what was asked for, at `position`'),
 })
 
+/** As Postgres has it, so never merely `accepted`; prices are those of the moment of sale. */
 export const orderSchema = z.object({
   orderId: orderIdSchema,
   drop: dropIdSchema,
   key: idempotencyKeySchema,
-  state: z.enum(ORDER_STATES),
-  lines: z.array(lineOutSchema),
+  state: z.enum(WRITTEN_STATES),
+  lines: z.array(lineOutSchema.extend({ priceMinor: z.number().int(), currency: currencySchema })),
   placedAt: timeSchema,
+  confirmedAt: timeSchema.nullable(),
 })
 
 const DROP_ID = '01890a5d-ac96-774b-bcce-b302099a8059'
@@ -60,8 +64,9 @@ const kept = {
   drop: DROP_ID,
   key: 'tap-1',
   state: 'confirmed',
-  lines: LINES,
+  lines: [{ sku: 'SHIRT-M', qty: 1, priceMinor: 3900, currency: 'EUR' }],
   placedAt: '2030-05-01T18:00:00.213Z',
+  confirmedAt: '2030-05-01T18:00:00.251Z',
 }
 
 export const placeOrder = endpoint({
@@ -102,14 +107,14 @@ export const listOrders = endpoint({
   method: 'get',
   path: '/v1/orders',
   tag: 'orders',
-  summary: 'My orders, newest first.',
+  summary: 'My orders, newest first. One that is accepted and not yet written is not listed yet.',
   who: 'signed_in',
   limit: 'read',
   key: 'none',
   cache: 'private',
   query: z.object({
     drop: dropIdSchema.optional(),
-    state: z.enum(ORDER_STATES).optional(),
+    state: z.enum(WRITTEN_STATES).optional(),
     limit: limitSchema.optional(),
     cursor: cursorSchema.optional(),
   }),

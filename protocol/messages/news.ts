@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { dropIdSchema, skuSchema } from '../ids.ts'
 import { positionSchema } from '../position.ts'
 import { PHASES } from '../verdicts.ts'
+import { requestIdSchema } from './request-id.ts'
 
 export const changeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('phase'), phase: z.enum(PHASES) }),
@@ -15,9 +16,13 @@ export const changeSchema = z.discriminatedUnion('kind', [
 ])
 export type Change = z.infer<typeof changeSchema>
 
-/** `at`: milliseconds on the drop's clock. `recovered`: sent again after a resume. */
+/**
+ * `at`: milliseconds on the drop's clock. `recovered`: sent again after a resume, or with a `watch` that named a position;
+ * the last of those carries the `id` of that `watch`.
+ */
 export const newsSchema = z.object({
   type: z.literal('news'),
+  id: requestIdSchema.optional(),
   drop: dropIdSchema,
   position: positionSchema,
   at: z.number(),

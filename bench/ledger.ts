@@ -1,0 +1,162 @@
+/**
+ * The ceiling of one room: how many orders a second the ledger accepts, one batch in flight, at several batch sizes.
+ *
+ *   npx tsx bench/ledger.ts [--json] [--seconds 2] [--batches 1,8,64]
+ *
+ * Against REDIS_URL, or a private Redis with the settings that `accepted` needs (appendfsync always). Every order is a new
+ * one of a new buyer, checked against fence, key, limit and stock, and written to the log: the most expensive case.
+ * `in Redis` is the time of the script itself, which is what a second room on the same Redis would have to share.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import type { DropId, IdempotencyKey, NodeId, OrderId, Sku, UserId } from '../protocol/ids.ts'
+import type { LinesText } from '../protocol/lines.ts'
+import type { Claim } from '../rooms/ports.ts'
+import { removeDataFolder, temporaryDataFolder } from '../stack/data-folder.ts'
+import { startStack } from '../stack/local-stack.ts'
+import { RedisLeases } from '../storage/leases/redis-leases.ts'
+import { keysUnder } from '../storage/ledger/keys.ts'
+import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
+import { checkRedisSettings, connectRedis, type RedisConnection } from '../storage/redis.ts'
+
+interface Measured {
+  batch: number
+  ordersPerSecond: number
+  p50Ms: number
+  p99Ms: number
+  /** Time in the script, per order. */
+  redisUsPerOrder: number
+}
+
+const PREFIX = 'bench'
+const NODE = 'bench-1' as NodeId
+const SKU = 'shoe' as Sku
+const WARM_UP_MS = 300
+const ORDERS_MOST = 300_000
+/** Batching is the reason why rooms exist: a full batch must cost each order at most half of what it costs alone. */
+const GAIN_AT_LEAST = 2
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '2' },
+    batches: { type: 'string', default: '1,8,32,64,128,256' },
+  },
+})
+const batches = values.batches.split(',').map(Number)
+const measureMs = Number(values.seconds) * 1_000
+
+const server = await aRedis()
+const redis = await connectRedis(server.url, { name: 'bench' })
+const measured: Measured[] = []
+try {
+  const settings = await checkRedisSettings(redis)
+  for (const batch of batches) {
+    process.stderr.write(`batch of ${batch} … `)
+    const row = await measure(redis, batch)
+    process.stderr.write(`${row.ordersPerSecond.toLocaleString('en')} orders/s\n`)
+    measured.push(row)
+  }
+  report(measured, settings.answer === 'checked' && settings.unsafe.length === 0)
+} finally {
+  await redis.close()
+  await server.stop()
+}
+
+async function aRedis(): Promise<{ url: string; stop(): Promise<void> }> {
+  if (process.env.REDIS_URL) return { url: process.env.REDIS_URL, stop: async () => undefined }
+
+  const dataDir = temporaryDataFolder()
+  // The other two are not needed, and what is given is not started.
+  const stack = await startStack({ dataDir, fresh: true, given: { natsUrl: 'none', databaseUrl: 'none' } })
+  return {
+    url: stack.redisUrl,
+    async stop() {
+      await stack.stop()
+      removeDataFolder(dataDir)
+    },
+  }
+}
+
+async function measure(connection: RedisConnection, batch: number): Promise<Measured> {
+  const drop = randomUUID() as DropId
+  const ledger = new RedisLedger(connection, PREFIX)
+  await new RedisLeases(connection, PREFIX).acquire(drop, NODE, 600_000)
+  const items = [{ sku: SKU, left: 1_000_000_000, limit: null }]
+  const seed = { phase: 'open' as const, opensAtMs: 1, closesAtMs: null, limitPerBuyer: 4, items }
+  await ledger.rebuild(drop, 1, NODE, seed, [])
+
+  let seq = 0
+  const run = async (claims: Claim[][], forMs: number) => {
+    const tripsMs: number[] = []
+    const began = performance.now()
+    for (const batchOfClaims of claims) {
+      const sent = performance.now()
+      if (sent - began > forMs) break
+      const answer = await ledger.order(drop, { epoch: 1, prevSeq: seq }, batchOfClaims)
+      if (answer.answer !== 'ok') throw new Error(`the ledger refused: ${answer.answer}`)
+      seq = answer.seq
+      tripsMs.push(performance.now() - sent)
+    }
+    return { tripsMs, tookMs: performance.now() - began }
+  }
+
+  await run(someClaims(batch, 30_000), WARM_UP_MS)
+  const claims = someClaims(batch, ORDERS_MOST)
+  const [scriptUsBefore, seqBefore] = [await scriptUs(connection), seq]
+  const { tripsMs, tookMs } = await run(claims, measureMs)
+  const accepted = seq - seqBefore
+  if (accepted !== tripsMs.length * batch) throw new Error('an order was not accepted')
+
+  tripsMs.sort((a, b) => a - b)
+  const quantile = (q: number) => Number((tripsMs[Math.floor((tripsMs.length - 1) * q)] ?? 0).toFixed(2))
+  const redisUs = (await scriptUs(connection)) - scriptUsBefore
+  await connection.call((client) => client.unlink(...Object.values(keysUnder(PREFIX)(drop))))
+  return {
+    batch,
+    ordersPerSecond: Math.round((accepted * 1_000) / tookMs),
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+    redisUsPerOrder: Number((redisUs / accepted).toFixed(1)),
+  }
+}
+
+function someClaims(batch: number, orders: number): Claim[][] {
+  return Array.from({ length: Math.floor(orders / batch) }, () => Array.from({ length: batch }, newClaim))
+}
+
+function newClaim(): Claim {
+  return {
+    orderId: `${randomBytes(13).toString('hex')}` as OrderId, // as long as a real one, which is all that matters here
+    buyer: randomUUID() as UserId,
+    key: randomBytes(8).toString('hex') as IdempotencyKey,
+    lines: `${SKU}:1` as LinesText,
+  }
+}
+
+async function scriptUs(connection: RedisConnection): Promise<number> {
+  const stats = await connection.call((client) => client.info('commandstats'))
+  return Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(stats)?.[1] ?? 0)
+}
+
+function report(rows: Measured[], durable: boolean): void {
+  const slowest = Math.min(...rows.map(({ ordersPerSecond }) => ordersPerSecond))
+  const fastest = Math.max(...rows.map(({ ordersPerSecond }) => ordersPerSecond))
+  const gain = Number((fastest / slowest).toFixed(1))
+  const pass = rows.length < 2 || gain >= GAIN_AT_LEAST
+  if (!pass) process.exitCode = 1
+
+  if (values.json) {
+    console.log(JSON.stringify({ bench: 'ledger', durable, gain, pass, rows }, null, 2))
+    return
+  }
+  console.log('  batch   orders/s     p50 ms     p99 ms   in Redis us/order')
+  for (const { batch, ordersPerSecond, p50Ms, p99Ms, redisUsPerOrder } of rows) {
+    const cells = [ordersPerSecond.toLocaleString('en'), p50Ms.toFixed(2), p99Ms.toFixed(2)]
+    console.log(
+      `${String(batch).padStart(7)}${cells.map((cell) => cell.padStart(11)).join('')}${String(redisUsPerOrder).padStart(20)}`,
+    )
+  }
+  console.log(`Redis settings: ${durable ? 'safe (appendfsync always, noeviction)' : 'NOT what accepted needs'}`)
+  console.log(`batching gains ${gain}x, asked for ${GAIN_AT_LEAST}x: ${pass ? 'PASS' : 'FAIL'}`)
+}

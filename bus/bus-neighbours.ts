@@ -1,0 +1,122 @@
+/**
+ * The other nodes, as a room that is being taken over needs them: give up what you remember, wake up.
+ *
+ * Every node answers a surrender, if only with nothing, so that the asker is done as soon as the last live one has
+ * spoken instead of waiting out its time. But only if it knows who is live: a node that has just come, or was cut off,
+ * waits the full time, for the node it does not know yet may be the one with the journal.
+ */
+import { packBody } from '../protocol/codec.ts'
+import { type DropId, isDropId, isNodeId, type NodeId } from '../protocol/ids.ts'
+import type { Log, Neighbours, Surrendered } from '../rooms/ports.ts'
+import type { Bus, Subscription } from './bus.ts'
+import { fieldsOf, readBody } from './reading.ts'
+import type { Subjects } from './subjects.ts'
+import { SurrenderedParts, writeSurrendered } from './surrender-parts.ts'
+
+/** The part of `Members` that is needed here. */
+export interface LiveNodes {
+  live(): readonly NodeId[]
+  readonly knowsEveryone: boolean
+}
+
+export interface NeighboursWorld {
+  bus: Bus
+  subjects: Subjects
+  node: NodeId
+  log: Log
+}
+
+/** What this node does for the others. */
+export interface Neighbourly {
+  /** Nothing remembered is an empty journal at the origin. A throw is not answered: the asker must not take it for nothing. */
+  surrender(drop: DropId): Promise<Surrendered>
+  wake(drop: DropId): Promise<void>
+}
+
+export class BusNeighbours implements Neighbours {
+  readonly #world: NeighboursWorld
+  readonly #members: LiveNodes
+  readonly #self: Pick<Neighbourly, 'wake'>
+
+  constructor(world: NeighboursWorld, members: LiveNodes, self: Pick<Neighbourly, 'wake'>) {
+    this.#world = world
+    this.#members = members
+    this.#self = self
+  }
+
+  live(): readonly NodeId[] {
+    return this.#members.live()
+  }
+
+  async surrender(drop: DropId, waitMs: number): Promise<Surrendered[]> {
+    const { bus, subjects, node, log } = this.#world
+    const parts = new SurrenderedParts(drop, log)
+    const allSpoke = () => {
+      if (!this.#members.knowsEveryone) return false
+      return this.#members.live().every((other) => other === node || parts.isComplete(other))
+    }
+    if (allSpoke()) return []
+
+    let read = 0
+    await bus.askMany(subjects.surrender, packBody({ drop, from: node }), waitMs, (answers) => {
+      for (const answer of answers.slice(read)) parts.add(subjects.surrender, answer)
+      read = answers.length
+      return allSpoke()
+    })
+    return parts.all()
+  }
+
+  async wake(node: NodeId, drop: DropId, waitMs: number): Promise<void> {
+    if (node === this.#world.node) return this.#self.wake(drop)
+
+    const { bus, subjects } = this.#world
+    await bus.ask(subjects.wake(node), packBody({ drop }), waitMs)
+  }
+}
+
+/** The answering side, for as long as this node runs. */
+export function serveNeighbours(world: NeighboursWorld, self: Neighbourly): Subscription {
+  const { bus, subjects, node, log } = world
+
+  const surrendering = bus.subscribe(subjects.surrender, (delivery) => {
+    const question = readBody(delivery.subject, delivery.body, readSurrender, log)
+    if (question === undefined || question.from === node) return
+
+    const { drop } = question
+    void failing('surrender', drop, async () => {
+      const surrendered = await self.surrender(drop)
+      for (const part of writeSurrendered(drop, node, surrendered)) delivery.respond(part)
+    })
+  })
+
+  const waking = bus.subscribe(subjects.wake(node), (delivery) => {
+    const drop = readBody(delivery.subject, delivery.body, readWake, log)
+    if (drop === undefined) return
+
+    void failing('wake', drop, () => self.wake(drop)).finally(() => delivery.respond(packBody(true)))
+  })
+
+  async function failing(what: string, drop: DropId, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (cause) {
+      log.error(`neighbour.${what}_failed`, { drop, cause: String(cause) })
+    }
+  }
+
+  return {
+    stop: async () => {
+      await Promise.all([surrendering.stop(), waking.stop()])
+    },
+  }
+}
+
+function readSurrender(value: unknown): { drop: DropId; from: NodeId } | undefined {
+  const { drop, from } = fieldsOf(value) ?? {}
+  return isDropId(drop) && isNodeId(from) ? { drop, from } : undefined
+}
+
+function readWake(value: unknown): DropId | undefined {
+  const { drop } = fieldsOf(value) ?? {}
+  return isDropId(drop) ? drop : undefined
+}

@@ -1,0 +1,20 @@
+/**
+ * The durable lane between nodes: events that must not be missed, kept for a day.
+ *
+ * It is filled from the outbox in Postgres and from nothing else, so it may be wiped at any time. An event may be in it
+ * twice (its id is remembered only for minutes), so whoever reads it remembers what it has seen.
+ * Implementations: nats-event-stream.ts (JetStream) and memory-event-stream.ts, one contract suite.
+ */
+export interface EventStream {
+  /**
+   * Resolves when the stream has stored it; the same `id` again within two minutes changes nothing.
+   * Throws `unavailable` when that is not known within `waitMs`: append it again. Throws `too_large` for a body that
+   * the stream will never take.
+   */
+  append(subject: string, body: Uint8Array, id: string, waitMs: number): Promise<void>
+  /**
+   * Called when the stream came back without events that it had taken, or had to be made: what it held must be appended
+   * again.
+   */
+  onLost(call: () => void): void
+}

@@ -1,0 +1,112 @@
+/**
+ * A node's memory of a drop on its way to the new owner: in parts, because a journal may be larger than a message.
+ *
+ * An entry that cannot be read is left out alone. The others are orders that buyers were promised, and throwing a whole
+ * part away for one bad row would break hundreds of promises to punish one mistake.
+ */
+import { packBody } from '../protocol/codec.ts'
+import { type DropId, isDropId, isNodeId, type NodeId } from '../protocol/ids.ts'
+import { comparePositions, ORIGIN, type Position } from '../protocol/position.ts'
+import type { Entry, Log, Surrendered } from '../rooms/ports.ts'
+import { readEntry, writeEntry } from './entries.ts'
+import { fieldsOf, isWhole, readBody, readPosition } from './reading.ts'
+
+const ENTRIES_MAX = 2_000
+const BYTES_MAX = 512 * 1024
+const PARTS_MAX = 1_000
+/** What an order takes besides its key and its lines; the lines of sixteen SKUs can be a thousand characters. */
+const ENTRY_BYTES = 140
+
+interface Part {
+  drop: DropId
+  node: NodeId
+  at: number
+  of: number
+  position: Position
+  entries: Entry[]
+  unreadable: number
+}
+
+/** One body for each part, and one at least: to have nothing is an answer too. */
+export function writeSurrendered(drop: DropId, node: NodeId, { journal, position }: Surrendered): Uint8Array[] {
+  const parts = inParts(journal)
+  return parts.map((entries, at) => {
+    const { epoch, seq } = position
+    return packBody({ drop, node, at, of: parts.length, epoch, seq, entries: entries.map(writeEntry) })
+  })
+}
+
+/** Puts the parts of many nodes together, in whatever order and however often they come. */
+export class SurrenderedParts {
+  readonly #drop: DropId
+  readonly #log: Log
+  readonly #byNode = new Map<NodeId, { of: number; position: Position; parts: Map<number, Entry[]> }>()
+
+  constructor(drop: DropId, log: Log) {
+    this.#drop = drop
+    this.#log = log
+  }
+
+  add(subject: string, body: Uint8Array): void {
+    const part = readBody(subject, body, readPart, this.#log)
+    if (part === undefined || part.drop !== this.#drop) return
+    if (part.unreadable > 0) {
+      this.#log.error('surrender.unreadable', { drop: part.drop, node: part.node, entries: part.unreadable })
+    }
+
+    const { of, position } = part
+    const known = this.#byNode.get(part.node) ?? { of, position, parts: new Map<number, Entry[]>() }
+    known.parts.set(part.at, part.entries)
+    this.#byNode.set(part.node, known)
+  }
+
+  isComplete(node: NodeId): boolean {
+    const known = this.#byNode.get(node)
+    return known !== undefined && known.parts.size >= known.of
+  }
+
+  /** What came, also of nodes that were cut off in the middle: each entry is true by itself. Nodes without memory are left out. */
+  all(): Surrendered[] {
+    const all: Surrendered[] = []
+    for (const [node, { of, position, parts }] of this.#byNode) {
+      if (parts.size < of) this.#log.error('surrender.incomplete', { drop: this.#drop, node, parts: parts.size, of })
+      const journal = [...parts].sort(([a], [b]) => a - b).flatMap(([, entries]) => entries)
+      if (journal.length > 0 || comparePositions(position, ORIGIN) > 0) all.push({ journal, position })
+    }
+    return all
+  }
+}
+
+function inParts(journal: readonly Entry[]): Entry[][] {
+  const parts: Entry[][] = []
+  let part: Entry[] = []
+  let bytes = 0
+  for (const entry of journal) {
+    const size = bytesOf(entry)
+    if (part.length === ENTRIES_MAX || (part.length > 0 && bytes + size > BYTES_MAX)) {
+      parts.push(part)
+      part = []
+      bytes = 0
+    }
+    part.push(entry)
+    bytes += size
+  }
+  parts.push(part)
+  return parts
+}
+
+function bytesOf(entry: Entry): number {
+  const { opId = '', key = '', lines = '' } = entry as { opId?: string; key?: string; lines?: string }
+  return ENTRY_BYTES + opId.length * 3 + key.length + lines.length
+}
+
+function readPart(value: unknown): Part | undefined {
+  const { drop, node, at, of, epoch, seq, entries } = fieldsOf(value) ?? {}
+  const position = readPosition(epoch, seq)
+  if (!isDropId(drop) || !isNodeId(node) || position === undefined) return undefined
+  if (!isWhole(at) || !isWhole(of) || of > PARTS_MAX || at >= of) return undefined
+  if (!Array.isArray(entries) || entries.length > ENTRIES_MAX) return undefined
+
+  const readable = entries.map(readEntry).filter((entry) => entry !== undefined)
+  return { drop, node, at, of, position, entries: readable, unreadable: entries.length - readable.length }
+}

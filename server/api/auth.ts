@@ -1,0 +1,68 @@
+/** Register, log in, and who am I. */
+import { login, me, register } from '../../protocol/api/auth.ts'
+import type { Role } from '../../protocol/api/endpoint.ts'
+import type { UserId } from '../../protocol/ids.ts'
+import { isoTime } from './iso-time.ts'
+import { refuse } from './refusal.ts'
+import { answer, type Route, route } from './route.ts'
+
+interface Account {
+  userId: UserId
+  email: string
+  displayName: string
+  role: Role
+}
+
+/** `Accounts` of storage/, `Passwords` and `Tokens` of server/inbound/. */
+export interface AuthWorld {
+  accounts: {
+    create(account: {
+      email: string
+      passwordHash: string
+      displayName: string
+      role: Role
+    }): Promise<Account | 'email_taken'>
+    byEmail(email: string): Promise<(Account & { passwordHash: string | null }) | undefined>
+    byId(user: UserId): Promise<Account | undefined>
+  }
+  passwords: {
+    hash(password: string): Promise<string>
+    verify(kept: string | null | undefined, password: string): Promise<boolean>
+  }
+  tokens: { issue(to: { user: UserId; role: Role }): Promise<{ token: string; expiresAtMs: number }> }
+}
+
+export function authRoutes({ accounts, passwords, tokens }: AuthWorld): Route[] {
+  const signIn = async ({ userId, email, displayName, role }: Account) => {
+    const { token, expiresAtMs } = await tokens.issue({ user: userId, role })
+    return { token, expiresAt: isoTime(expiresAtMs), user: { userId, email, displayName, role } }
+  }
+
+  return [
+    route(register, async ({ body: { email, password, displayName, role } }) => {
+      const passwordHash = await passwords.hash(password)
+      const account = await accounts.create({ email, passwordHash, displayName, role })
+      if (account === 'email_taken') return refuse('conflict', { detail: 'this e-mail address has an account already' })
+
+      return answer(201, await signIn(account))
+    }),
+
+    route(login, async ({ body: { email, password } }) => {
+      const account = await accounts.byEmail(email)
+      const right = await passwords.verify(account?.passwordHash, password)
+      if (account === undefined || !right) {
+        return refuse('invalid_credentials', { detail: 'e-mail or password is wrong' })
+      }
+      return answer(200, await signIn(account))
+    }),
+
+    route(me, async ({ caller }) => {
+      const account = await accounts.byId(caller.user)
+      // The token is good and its account is gone: to the caller that is a token that is no longer good.
+      if (account === undefined) return refuse('unauthorized', { detail: 'the account is gone' })
+
+      const { userId, email, displayName, role } = account
+      return answer(200, { userId, email, displayName, role })
+    }),
+  ]
+}

@@ -1,0 +1,38 @@
+/**
+ * Cursors: where a page ended, as text that a client passes back unread.
+ *
+ * Opaque means that its form may change, not that it is a secret: it is checked like any other input, and all that a
+ * forged one can do is begin the caller's own list elsewhere.
+ */
+import { z } from 'zod'
+import { type OrderId, orderIdSchema } from '../../protocol/ids.ts'
+
+const MS_MAX = 8.64e15
+
+const orderCursorSchema = z.tuple([z.number().min(0).max(MS_MAX), orderIdSchema])
+
+export interface OrderPlace {
+  acceptedAtMs: number
+  orderId: OrderId
+}
+
+export function formatOrderCursor(place: OrderPlace): string {
+  return Buffer.from(JSON.stringify([place.acceptedAtMs, place.orderId])).toString('base64url')
+}
+
+/** Undefined for anything that no page gave out. */
+export function parseOrderCursor(text: string): OrderPlace | undefined {
+  const read = orderCursorSchema.safeParse(parseJson(Buffer.from(text, 'base64url').toString('utf8')))
+  if (!read.success) return undefined
+
+  const [acceptedAtMs, orderId] = read.data
+  return { acceptedAtMs, orderId }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // not ours, then: the schema says so
+  }
+}

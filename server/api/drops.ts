@@ -1,0 +1,164 @@
+/**
+ * Schedule a drop, read it, and the creator's hand on it.
+ *
+ * A control goes to the drop's room like an order does. Its operation id is computed from (drop, user, key, action), so
+ * a resend is the same operation wherever and whenever it arrives, and the ledger applies it once.
+ */
+import { createHash } from 'node:crypto'
+import {
+  closeDrop,
+  createDrop,
+  type DropAction,
+  openDrop,
+  pauseDrop,
+  readDrop,
+  resumeDrop,
+} from '../../protocol/api/drops.ts'
+import type { CreatorId, DropId, IdempotencyKey, ProductId, Sku, UserId } from '../../protocol/ids.ts'
+import type { Adjustment, Ledger, Log } from '../../rooms/ports.ts'
+import type { Rooms } from '../../rooms/router.ts'
+import type { Identity } from '../inbound/session.ts'
+import type { AnswerMemory } from './answer-memory.ts'
+import { type DropRecord, viewDrop } from './drop-view.ts'
+import { isoTime } from './iso-time.ts'
+import { asCreator } from './products.ts'
+import { isRefusal, type Refusal, refuse } from './refusal.ts'
+import { answer, type Route, route } from './route.ts'
+
+interface NewDrop {
+  productId: ProductId
+  opensAt: Date
+  closesAt?: Date
+  limitPerBuyer?: number
+  lowStockAt?: number
+  items: { sku: Sku; stock: number; limitPerBuyer?: number; priceMinor?: number }[]
+}
+
+/** `Drops` of storage/, the ledger and the rooms. */
+export interface DropsWorld {
+  drops: {
+    create(creator: CreatorId, plan: NewDrop): Promise<DropRecord | { refused: 'unknown_product' | 'unknown_sku' }>
+    byId(drop: DropId): Promise<DropRecord | undefined>
+  }
+  ledger: Pick<Ledger, 'read'>
+  rooms: Pick<Rooms, 'control'>
+  memory: AnswerMemory
+  /** Tells every node that a drop was scheduled, so that it is opened on time. Never throws. */
+  announceAgenda: () => void
+  log: Pick<Log, 'warn'>
+}
+
+interface ControlAsked {
+  params: { id: DropId }
+  caller: Identity
+  key: IdempotencyKey
+}
+
+export const CONTROL_WAIT_MS = 5_000
+
+const ADJUSTMENTS: Readonly<Record<DropAction, Adjustment>> = {
+  open: { kind: 'phase', from: ['scheduled'], to: 'open', early: true },
+  pause: { kind: 'phase', from: ['open'], to: 'paused' },
+  resume: { kind: 'phase', from: ['paused'], to: 'open' },
+  close: { kind: 'phase', from: ['open', 'paused'], to: 'closed' },
+}
+
+export function dropRoutes(world: DropsWorld): Route[] {
+  const { drops, memory, announceAgenda } = world
+  const control = (action: DropAction) => (asked: ControlAsked) =>
+    controlDrop(world, action, asked.params.id, asked.caller, asked.key)
+
+  return [
+    route(createDrop, async ({ caller, key, body }) => {
+      const made = await memory.once('drop', caller.user, key, body, async () => {
+        const record = await drops.create(asCreator(caller.user), body)
+        if ('refused' in record) return unknownThing(record.refused)
+
+        announceAgenda()
+        return record
+      })
+      if (isRefusal(made)) return made
+
+      return answer(201, viewDrop(made, undefined), { location: `/v1/drops/${made.drop}` })
+    }),
+
+    route(readDrop, async ({ params }) => {
+      const [record, state] = await Promise.all([drops.byId(params.id), readState(world, params.id)])
+      if (record === undefined) return refuse('not_found', { detail: 'no such drop' })
+
+      return answer(200, viewDrop(record, state))
+    }),
+
+    route(openDrop, control('open')),
+    route(pauseDrop, control('pause')),
+    route(resumeDrop, control('resume')),
+    route(closeDrop, control('close')),
+  ]
+}
+
+/** At most 64 of a-z 0-9 : -, the same for the same (drop, user, key, action) for ever. */
+export function operationIdOf(drop: DropId, user: UserId, key: IdempotencyKey, action: DropAction): string {
+  const digest = createHash('sha256').update(`${drop}|${user}|${key}|${action}`).digest('hex')
+  return `rest:${action}:${digest.slice(0, 40)}`
+}
+
+async function controlDrop(
+  { drops, rooms }: DropsWorld,
+  action: DropAction,
+  drop: DropId,
+  caller: Identity,
+  key: IdempotencyKey,
+) {
+  const record = await drops.byId(drop)
+  if (record === undefined) return refuse('not_found', { detail: 'no such drop' })
+  if (record.creator !== asCreator(caller.user) && caller.role !== 'admin') {
+    return refuse('forbidden', { detail: 'only the creator of a drop controls it' })
+  }
+  const { phase, position } = record
+  // Over is over: no room is woken for a drop that Postgres knows to have ended, and closing it again is no news.
+  if (phase === 'closed' && action === 'close') return controlled(drop, phase, position, true)
+  if (phase === 'closed' || phase === 'cancelled') return wrongPhase(phase)
+
+  const operation = operationIdOf(drop, caller.user, key, action)
+  const reply = await rooms.control(drop, operation, ADJUSTMENTS[action], CONTROL_WAIT_MS)
+  switch (reply.done) {
+    case 'applied':
+    case 'repeated':
+      return controlled(drop, reply.phase, reply.position, reply.done === 'repeated')
+    case 'wrong_phase':
+      return wrongPhase(reply.phase)
+    case 'early':
+      return refuse('early', { opensAt: isoTime(reply.opensAtMs), retryAfterMs: reply.opensAtMs - reply.nowMs })
+    case 'pending':
+      return refuse('unavailable', {
+        verdict: 'pending',
+        detail: 'it is not known whether this was done: send the same key again',
+        retryAfterMs: reply.retryAfterMs,
+      })
+  }
+}
+
+function controlled(drop: DropId, phase: DropRecord['phase'], position: DropRecord['position'], repeated: boolean) {
+  return answer(200, { drop, phase, position, repeated })
+}
+
+function wrongPhase(phase: DropRecord['phase']): Refusal {
+  return refuse('conflict', { phase, detail: `a drop that is ${phase} does not allow this` })
+}
+
+function unknownThing(what: 'unknown_product' | 'unknown_sku'): Refusal {
+  const error =
+    what === 'unknown_product'
+      ? { at: 'body.productId', message: 'no such product of this creator' }
+      : { at: 'body.items', message: 'the product has no such sku' }
+  return refuse('bad_request', { errors: [error] })
+}
+
+async function readState({ ledger, log }: DropsWorld, drop: DropId) {
+  try {
+    return await ledger.read(drop)
+  } catch (cause) {
+    log.warn('api.ledger_not_read', { drop, cause })
+    return undefined
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The three stores and buses a node stands on: connected, checked, or one line that says which one is missing.
+ *
+ * Each use has a Redis connection of its own, for a connection is a queue: leases must not wait behind a batch of orders,
+ * nor a batch behind a thousand readers.
+ */
+import { NatsBus } from '../bus/nats-bus.ts'
+import { Fault } from '../protocol/faults.ts'
+import { migrate } from '../storage/migrate.ts'
+import { checkPostgresSettings, connectPostgres, type Postgres } from '../storage/postgres.ts'
+import { checkRedisSettings, connectRedis, type RedisConnection } from '../storage/redis.ts'
+import type { Config } from './config.ts'
+import type { NodeLog } from './log.ts'
+
+export interface Dependencies {
+  /** Batches of orders, and what must come after them. */
+  ledgerRedis: RedisConnection
+  /** Leases and the clock. */
+  leaseRedis: RedisConnection
+  /** Whoever only reads. */
+  readRedis: RedisConnection
+  /** What rooms write, and what is published from it. */
+  roomPostgres: Postgres
+  /** What people ask. */
+  edgePostgres: Postgres
+  bus: NatsBus
+  close(): Promise<void>
+}
+
+const NATS_WITHIN_MS = 5_000
+const ROOM_CONNECTIONS = 6
+const EDGE_CONNECTIONS = 6
+
+/** Throws `misconfigured` with a message for the person who started the node. */
+export async function connectAll(config: Config, log: NodeLog): Promise<Dependencies> {
+  const { redisUrl, natsUrl, databaseUrl, nodeId } = config
+  const opened: (() => Promise<void>)[] = []
+  const keep = <Closable extends { close(): Promise<void> }>(one: Closable): Closable => {
+    opened.push(() => one.close())
+    return one
+  }
+  // The last opened is closed first.
+  const close = async () => {
+    for (const closeOne of opened.reverse()) await closeOne()
+  }
+
+  try {
+    const redis = async (name: string) => keep(await connectRedis(redisUrl, { name: `${nodeId}-${name}` }))
+    const [ledgerRedis, leaseRedis, readRedis] = await found('Redis', 'REDIS_URL', redisUrl, () =>
+      Promise.all([redis('ledger'), redis('leases'), redis('reads')]),
+    )
+    const bus = keep(NatsBus.open({ url: natsUrl, name: nodeId, log }))
+    await found('NATS', 'NATS_URL', natsUrl, async () => {
+      if (!(await bus.ready(NATS_WITHIN_MS))) throw new Fault('unavailable', { waitedMs: NATS_WITHIN_MS })
+    })
+    const roomPostgres = keep(connectPostgres(databaseUrl, { max: ROOM_CONNECTIONS, name: `${nodeId}-rooms` }))
+    const edgePostgres = keep(connectPostgres(databaseUrl, { max: EDGE_CONNECTIONS, name: `${nodeId}-edge` }))
+    await found('Postgres', 'DATABASE_URL', databaseUrl, () => migrate(edgePostgres.sql))
+
+    await refuseUnsafe(config, log, ledgerRedis, edgePostgres)
+    return { ledgerRedis, leaseRedis, readRedis, roomPostgres, edgePostgres, bus, close }
+  } catch (cause) {
+    await close()
+    throw cause
+  }
+}
+
+async function found<T>(what: string, variable: string, url: string, connect: () => Promise<T>): Promise<T> {
+  try {
+    return await connect()
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.code !== 'unavailable') throw cause
+
+    const { host } = new URL(url)
+    const message = `${what} does not answer at ${host} (${variable}): start it there, set ${variable}, or run \`livedrop up\` for a private one`
+    throw new Fault('misconfigured', { dependency: what, host }, { cause, message })
+  }
+}
+
+/** What a store must promise for our own promises to be true. Production refuses to run without; elsewhere it is said. */
+async function refuseUnsafe(config: Config, log: NodeLog, redis: RedisConnection, postgres: Postgres): Promise<void> {
+  const redisSays = await checkRedisSettings(redis)
+  if (redisSays.answer === 'forbidden') log.warn('redis.settings_unknown', { reason: redisSays.reason })
+
+  const said = [
+    ...(redisSays.answer === 'checked' ? redisSays.unsafe : []).map(
+      ({ setting, found: is, needed }) => `Redis ${setting} is ${is}, needs ${needed}`,
+    ),
+    ...(await checkPostgresSettings(postgres.sql)).map(({ name, is, why }) => `Postgres ${name} is ${is}: ${why}`),
+  ]
+  if (said.length === 0) return
+
+  if (config.environment !== 'production') return log.warn('settings.unsafe', { said })
+  throw new Fault('misconfigured', { said }, { message: `unsafe settings:\n  ${said.join('\n  ')}` })
+}

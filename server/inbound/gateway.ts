@@ -1,0 +1,317 @@
+/**
+ * The gateway: from a message and the session it came in to what happens.
+ *
+ * It keeps no state of its own but bounds: a session may have so many orders and questions in flight, and who sends more
+ * is told so at once. An order goes to its drop's room and the answer goes to this peer, as a receipt; nothing of it is
+ * remembered here, for the key makes every resend harmless.
+ */
+import type { Decoded } from '../../protocol/codec.ts'
+import type { Down } from '../../protocol/down.ts'
+import { Fault } from '../../protocol/faults.ts'
+import type { UserId } from '../../protocol/ids.ts'
+import { formatLines } from '../../protocol/lines.ts'
+import type { Hello, Welcome } from '../../protocol/messages/hello.ts'
+import type { Order, Receipt } from '../../protocol/messages/order.ts'
+import type { Outcomes as OutcomesAsked } from '../../protocol/messages/outcomes.ts'
+import type { RequestId } from '../../protocol/messages/request-id.ts'
+import type { Watch } from '../../protocol/messages/watch.ts'
+import type { Up } from '../../protocol/up.ts'
+import type { OrderReply } from '../../rooms/letters.ts'
+import { orderIdOf } from '../../rooms/order-id.ts'
+import type { Clock, Log } from '../../rooms/ports.ts'
+import type { Rooms } from '../../rooms/router.ts'
+import type { Hub } from '../outbound/hub.ts'
+import { within } from '../outbound/patience.ts'
+import { errorMessage } from '../outbound/refusal.ts'
+import type { Peer } from '../transports/peer.ts'
+import type { Outcomes } from './outcomes.ts'
+import { type Identity, Session } from './session.ts'
+import type { SessionRoll } from './session-roll.ts'
+
+/** Who a token speaks for. Implementation: tokens.ts. */
+export interface TokenCheck {
+  verify(token: string): Promise<Identity | 'invalid' | 'expired'>
+}
+
+export interface GatewayWorld {
+  clock: Clock
+  random(): number
+  log: Log
+  tokens: TokenCheck
+  rooms: Pick<Rooms, 'order'>
+  hub: Hub
+  outcomes: Outcomes
+  roll: SessionRoll
+}
+
+/** A buyer hears something within this time, if only `pending`. */
+export const ORDER_WAIT_MS = 3_000
+export const ORDERS_IN_FLIGHT_MAX = 64
+export const ASKS_IN_FLIGHT_MAX = 64
+export const WATCHED_MAX = 32
+/** Messages behind a hello whose token is being checked. */
+export const UNGREETED_MAX = 64
+export const BAD_FRAMES_MAX = 3
+/** The transport's idle time-out: a live link is never silent for longer, pings included. */
+export const HEARTBEAT_MS = 32_000
+
+const TOKEN_CHECK_MS = 3_000
+const RETRY_AFTER_MS = 250
+const COME_BACK_MS = 5_000
+
+export class Gateway {
+  readonly #world: GatewayWorld
+
+  constructor(world: GatewayWorld) {
+    this.#world = world
+  }
+
+  /** A socket is open. `token`: from its handshake, if there was one; then no hello is needed. */
+  opened(peer: Peer, token: string | undefined): Session {
+    const session = new Session(peer, this.#world.clock.monotonicMs())
+    this.#world.roll.add(session)
+    if (token !== undefined) void this.#signIn(session, token, undefined)
+    return session
+  }
+
+  /** A socket is closed, by whomever; may be called twice. */
+  closed(session: Session): void {
+    const { standing } = session
+    session.standing = { state: 'closing' }
+    this.#world.roll.remove(session)
+    this.#world.hub.left(session, standing.state === 'signed_in' ? standing.identity.user : undefined)
+  }
+
+  hear(session: Session, decoded: Decoded) {
+    if ('fault' in decoded) return this.#hearNoise(session, decoded.fault)
+
+    for (const heard of decoded.messages) {
+      if (session.standing.state === 'closing') return
+      if ('fault' in heard) session.peer.send(errorMessage(heard.fault, heard.id))
+      else this.#hearMessage(session, heard.message)
+    }
+  }
+
+  /** One bad frame may be a bug; the third is somebody who does not speak this protocol. */
+  #hearNoise(session: Session, fault: Fault): void {
+    if (session.standing.state === 'closing') return
+
+    session.badFrames += 1
+    session.peer.send(errorMessage(fault))
+    if (session.badFrames >= BAD_FRAMES_MAX) session.peer.close('bad_request')
+  }
+
+  #hearMessage(session: Session, message: Up) {
+    const { standing } = session
+    if (standing.state === 'closing') return
+    if (standing.state === 'greeting') {
+      if (!standing.checking)
+        return message.type === 'hello' ? this.#greet(session, message) : this.#tooEarly(session, message)
+      if (standing.waiting.length >= UNGREETED_MAX) return session.peer.close('bad_request')
+
+      standing.waiting.push(message)
+      return
+    }
+    try {
+      this.#obey(session, message)
+    } catch (cause) {
+      this.#world.log.error('gateway.failed', { type: message.type, cause: String(cause) })
+      session.peer.send(errorMessage(cause, 'id' in message ? message.id : undefined))
+    }
+  }
+
+  #obey(session: Session, message: Up) {
+    switch (message.type) {
+      case 'order':
+        return this.#order(session, message)
+      case 'watch':
+        return this.#watch(session, message)
+      case 'unwatch':
+        this.#world.hub.unwatch(session, message.drop)
+        return session.peer.send({ type: 'ok', id: message.id })
+      case 'outcomes':
+        return void this.#outcomes(session, message)
+      case 'clock': {
+        const t1 = this.#world.clock.nowMs()
+        return session.peer.send({ type: 'clock', t0: message.t0, t1, t2: this.#world.clock.nowMs() })
+      }
+      case 'hello':
+        return this.#greetAgain(session, message)
+    }
+  }
+
+  // --- who is this -------------------------------------------------------------------------------------------------------
+
+  #tooEarly(session: Session, message: Exclude<Up, Hello>) {
+    if (message.type === 'order') return session.peer.send(receiptOf(message, { verdict: 'unauthorized' }))
+
+    const fault = new Fault('unauthorized', {}, { message: 'hello comes first' })
+    session.peer.send(errorMessage(fault, 'id' in message ? message.id : undefined))
+  }
+
+  #greet(session: Session, hello: Hello) {
+    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
+
+    session.standing = { state: 'anonymous' }
+    this.#welcome(session)
+    this.#resume(session, hello)
+  }
+
+  /** After a handshake with a token one hello may follow, to resume; it cannot make the socket somebody else's. */
+  #greetAgain(session: Session, hello: Hello) {
+    const { standing } = session
+    if (standing.state !== 'signed_in' || standing.greeted) {
+      return session.peer.send(errorMessage(new Fault('conflict', {}, { message: 'already greeted' })))
+    }
+    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
+
+    standing.greeted = true
+    this.#welcome(session)
+    this.#resume(session, hello)
+  }
+
+  async #signIn(session: Session, token: string, hello: Hello | undefined): Promise<void> {
+    if (session.standing.state === 'greeting') session.standing.checking = true
+    else if (session.standing.state === 'signed_in') session.standing.greeted = true
+
+    const identity = await this.#check(token)
+    const before = session.standing
+    if (before.state === 'closing') return
+    if (identity === 'invalid') return session.peer.close('invalid_token')
+    if (identity === 'expired') return session.peer.close('token_expired')
+    if (identity === 'unknown') return session.peer.close('insufficient_state', this.#world.random() * COME_BACK_MS)
+    if (before.state === 'signed_in' && before.identity.user !== identity.user) {
+      return session.peer.send(errorMessage(new Fault('forbidden', {}, { message: 'the socket is another user’s' })))
+    }
+
+    session.standing = { state: 'signed_in', identity, greeted: hello !== undefined }
+    this.#world.hub.signedIn(session, identity.user)
+    this.#welcome(session)
+    if (hello !== undefined) this.#resume(session, hello)
+    if (before.state === 'greeting') for (const message of before.waiting) this.#hearMessage(session, message)
+  }
+
+  async #check(token: string): Promise<Identity | 'invalid' | 'expired' | 'unknown'> {
+    try {
+      return await within(this.#world.clock, TOKEN_CHECK_MS, 'tokens.verify', this.#world.tokens.verify(token))
+    } catch (cause) {
+      this.#world.log.warn('gateway.token_not_checked', { cause: String(cause) })
+      return 'unknown'
+    }
+  }
+
+  #welcome(session: Session): void {
+    const { standing, peer } = session
+    const welcome: Welcome = {
+      type: 'welcome',
+      session: peer.id,
+      serverTimeMs: this.#world.clock.nowMs(),
+      heartbeatMs: HEARTBEAT_MS,
+    }
+    if (standing.state === 'signed_in') {
+      welcome.user = standing.identity.user
+      welcome.role = standing.identity.role
+    }
+    peer.send(welcome)
+  }
+
+  #resume(session: Session, { resume }: Hello) {
+    if (resume === undefined) return
+
+    for (const { drop, position } of resume.drops) this.#world.hub.watch(session, undefined, drop, position)
+    if (resume.open.length === 0) return
+
+    const user = session.userAt(this.#world.clock.nowMs())
+    const drops = [...new Set(resume.drops.map(({ drop }) => drop))]
+    if (user === undefined) return this.#refuse(session, undefined, 'unauthorized', 'not signed in')
+    if (drops.length === 0)
+      return this.#refuse(session, undefined, 'bad_request', 'resume.drops: name the drops of open')
+
+    void this.#tell(session, undefined, this.#world.outcomes.among(user, drops, resume.open))
+  }
+
+  // --- drops and orders ----------------------------------------------------------------------------------------------------
+
+  #watch(session: Session, { id, drop, position }: Watch) {
+    if (!session.watches(drop) && session.watched.length >= WATCHED_MAX) {
+      return this.#refuse(session, id, 'conflict', `a socket watches at most ${WATCHED_MAX} drops`)
+    }
+    if (session.asksInFlight >= ASKS_IN_FLIGHT_MAX) return this.#refuse(session, id, 'overloaded')
+
+    this.#world.hub.watch(session, id, drop, position)
+  }
+
+  #order(session: Session, order: Order) {
+    const user = session.userAt(this.#world.clock.nowMs())
+    if (user === undefined) return session.peer.send(receiptOf(order, { verdict: 'unauthorized' }))
+    if (session.ordersInFlight >= ORDERS_IN_FLIGHT_MAX) {
+      return session.peer.send(receiptOf(order, { verdict: 'pending', retryAfterMs: RETRY_AFTER_MS }))
+    }
+
+    void this.#place(session, order, user)
+  }
+
+  async #place(session: Session, order: Order, buyer: UserId): Promise<void> {
+    const { id, drop, key, lines } = order
+    const orderId = orderIdOf(drop, buyer, key)
+    session.ordersInFlight += 1
+    try {
+      const claim = { orderId, buyer, key, lines: formatLines(lines) }
+      const reply = await this.#world.rooms.order(drop, claim, ORDER_WAIT_MS)
+      session.peer.send(receiptOf(order, reply, orderId))
+    } catch (cause) {
+      // Rooms answer with values; whatever this is, the order may have been placed.
+      this.#world.log.error('gateway.order_failed', { drop, id, cause: String(cause) })
+      session.peer.send(receiptOf(order, { verdict: 'pending', retryAfterMs: RETRY_AFTER_MS }, orderId))
+    } finally {
+      session.ordersInFlight -= 1
+    }
+  }
+
+  async #outcomes(session: Session, { id, drop, keys }: OutcomesAsked): Promise<void> {
+    const user = session.userAt(this.#world.clock.nowMs())
+    if (user === undefined) return this.#refuse(session, id, 'unauthorized', 'not signed in')
+    if (session.asksInFlight >= ASKS_IN_FLIGHT_MAX) return this.#refuse(session, id, 'overloaded')
+
+    await this.#tell(session, id, this.#world.outcomes.of(user, drop, keys))
+  }
+
+  /** Sends the messages that a question is answered with, each under the question's id. */
+  async #tell(
+    session: Session,
+    id: RequestId | undefined,
+    answers: Promise<(Down & { id?: RequestId })[]>,
+  ): Promise<void> {
+    session.asksInFlight += 1
+    try {
+      const messages = await answers
+      session.peer.together(() => {
+        for (const message of messages) session.peer.send(id === undefined ? message : { ...message, id })
+      })
+    } catch (cause) {
+      this.#world.log.warn('gateway.not_answered', { cause: String(cause) })
+      session.peer.send(errorMessage(cause, id))
+    } finally {
+      session.asksInFlight -= 1
+    }
+  }
+
+  #refuse(
+    session: Session,
+    id: RequestId | undefined,
+    code: 'unauthorized' | 'bad_request' | 'conflict' | 'overloaded',
+    message?: string,
+  ): void {
+    session.peer.send(errorMessage(new Fault(code, {}, message === undefined ? {} : { message }), id))
+  }
+}
+
+function receiptOf({ id, drop, key }: Order, reply: OrderReply, orderId?: Receipt['orderId']): Receipt {
+  const receipt: Receipt = { type: 'receipt', id, drop, key, verdict: reply.verdict }
+  if (orderId !== undefined) receipt.orderId = orderId
+  if (reply.position !== undefined) receipt.position = reply.position
+  if (reply.state !== undefined) receipt.state = reply.state
+  if (reply.left !== undefined) receipt.left = reply.left
+  if (reply.retryAfterMs !== undefined) receipt.retryAfterMs = reply.retryAfterMs
+  return receipt
+}

@@ -1,0 +1,68 @@
+/**
+ * A session is a peer with what we know of who is behind it.
+ *
+ * Its standing is one of four, and what a message may do follows from it: nothing before the greeting, watching for
+ * everybody, ordering for who is signed in. A token that runs out on a live socket takes the identity away at that
+ * moment, not the socket.
+ */
+import type { DropId, UserId } from '../../protocol/ids.ts'
+import type { Up } from '../../protocol/up.ts'
+import type { Peer } from '../transports/peer.ts'
+
+/** Who a token speaks for. */
+export interface Identity {
+  user: UserId
+  role: 'fan' | 'creator' | 'admin'
+  expiresAtMs: number
+}
+
+export type Standing =
+  /** `sinceMs`: monotonic. `checking`: a token is being checked; what comes meanwhile waits its turn. */
+  | { state: 'greeting'; sinceMs: number; checking: boolean; waiting: Up[] }
+  | { state: 'anonymous' }
+  /** `greeted`: a hello has come; a handshake with a token signs in without one. */
+  | { state: 'signed_in'; identity: Identity; greeted: boolean }
+  | { state: 'closing' }
+
+export class Session {
+  readonly peer: Peer
+  standing: Standing
+  /** Orders that their rooms have not answered yet. */
+  ordersInFlight = 0
+  /** Other questions that are waiting for a store. */
+  asksInFlight = 0
+  /** Frames that could not be read at all. */
+  badFrames = 0
+  /** A list, for it is short: WATCHED_MAX at most. */
+  readonly #watched: DropId[] = []
+
+  constructor(peer: Peer, sinceMs: number) {
+    this.peer = peer
+    this.standing = { state: 'greeting', sinceMs, checking: false, waiting: [] }
+  }
+
+  get watched(): readonly DropId[] {
+    return this.#watched
+  }
+
+  watches(drop: DropId): boolean {
+    return this.#watched.includes(drop)
+  }
+
+  remember(drop: DropId): void {
+    if (!this.#watched.includes(drop)) this.#watched.push(drop)
+  }
+
+  forget(drop: DropId): void {
+    const at = this.#watched.indexOf(drop)
+    if (at >= 0) this.#watched.splice(at, 1)
+  }
+
+  /** The user whose token is good at this moment. `nowMs`: the drop clock. */
+  userAt(nowMs: number): UserId | undefined {
+    const { standing } = this
+    if (standing.state !== 'signed_in' || standing.identity.expiresAtMs <= nowMs) return undefined
+
+    return standing.identity.user
+  }
+}

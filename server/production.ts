@@ -1,0 +1,74 @@
+/**
+ * What production refuses to start with: secrets that anybody could guess, stores that anybody could enter, and a door
+ * that is open to every web page. Each of these is comfortable while developing and has cost somebody a company.
+ */
+export interface Objection {
+  variable: string
+  message: string
+}
+
+type Values = Readonly<Partial<Record<string, string>>>
+
+/** Found in documentation, examples and other people's repositories; as a whole or as the beginning. */
+const KNOWN_SECRETS = [
+  'secret',
+  'changeme',
+  'change-me',
+  'change_me',
+  'default',
+  'development',
+  'livedrop',
+  'password',
+  'test',
+]
+const KNOWN_PASSWORDS = new Set([
+  'postgres',
+  'password',
+  'livedrop',
+  'secret',
+  'changeme',
+  'redis',
+  'nats',
+  'admin',
+  'test',
+])
+const STORES = ['REDIS_URL', 'NATS_URL', 'DATABASE_URL']
+/** A random secret of 32 bytes has some 28 different ones; one that was typed or repeated has few. */
+const DIFFERENT_BYTES_MIN = 8
+
+export function productionObjections(values: Values): Objection[] {
+  const objections: Objection[] = []
+
+  const secret = values.LIVEDROP_JWT_SECRET
+  if (secret !== undefined && isGuessable(secret)) {
+    objections.push({
+      variable: 'LIVEDROP_JWT_SECRET',
+      message: 'is a default or repeats itself; use `openssl rand -hex 32`',
+    })
+  }
+  for (const variable of STORES) {
+    const why = weakCredentials(values[variable])
+    if (why !== undefined) objections.push({ variable, message: why })
+  }
+  if (values.LIVEDROP_ORIGINS?.split(',').some((origin) => origin.trim() === '*') === true) {
+    objections.push({ variable: 'LIVEDROP_ORIGINS', message: 'must name the origins; `*` lets every web page in' })
+  }
+  return objections
+}
+
+function isGuessable(secret: string): boolean {
+  if (new Set(Buffer.from(secret)).size < DIFFERENT_BYTES_MIN) return true
+  if (KNOWN_SECRETS.some((known) => secret.toLowerCase().startsWith(known))) return true
+
+  // The whole is a short piece again and again, as in "abcdefghabcdefgh…".
+  return (secret + secret).indexOf(secret, 1) < secret.length
+}
+
+function weakCredentials(url: string | undefined): string | undefined {
+  if (url === undefined || !URL.canParse(url)) return undefined
+
+  const { username, password } = new URL(url)
+  if (username === '' && password === '') return 'has no credentials'
+  if (KNOWN_PASSWORDS.has(decodeURIComponent(password).toLowerCase())) return 'has a default password'
+  return undefined
+}

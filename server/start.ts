@@ -1,0 +1,174 @@
+/**
+ * A node, put together from top to bottom in the order in which an order travels backwards: the stores first, then the
+ * rooms that need them, then the edge that needs the rooms, then the door.
+ *
+ * Nothing here decides anything. Every part is given what it needs, by name, and knows nothing of the others.
+ */
+import { BusHerald } from '../bus/bus-herald.ts'
+import { BusNeighbours, serveNeighbours } from '../bus/bus-neighbours.ts'
+import { BusPostbox } from '../bus/bus-postbox.ts'
+import { BusRooms } from '../bus/bus-rooms.ts'
+import { Members } from '../bus/members.ts'
+import { NatsEventStream } from '../bus/nats-event-stream.ts'
+import { listenSettled, NewsListener } from '../bus/news-listener.ts'
+import { subjects as subjectsOf } from '../bus/subjects.ts'
+import { Fault } from '../protocol/faults.ts'
+import type { DropId } from '../protocol/ids.ts'
+import { Agenda } from '../rooms/agenda.ts'
+import { Directory } from '../rooms/directory.ts'
+import { RETRY_AFTER_MS } from '../rooms/drop.ts'
+import type { Settled } from '../rooms/ports.ts'
+import { ROOM_LIMITS } from '../rooms/room.ts'
+import { Router } from '../rooms/router.ts'
+import { Accounts } from '../storage/accounts/accounts.ts'
+import { Products } from '../storage/catalog/products.ts'
+import { Drops } from '../storage/drops/drops.ts'
+import { RedisLeases } from '../storage/leases/redis-leases.ts'
+import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
+import { OrderReader } from '../storage/orders/order-reader.ts'
+import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
+import { Outbox } from '../storage/outbox/outbox.ts'
+import { readTimeMs } from '../storage/redis.ts'
+import { RedisClock } from '../storage/redis-clock.ts'
+import { AnswerMemory } from './api/answer-memory.ts'
+import { apiRoutes } from './api/routes.ts'
+import { WaitingBuyers } from './api/settlements.ts'
+import type { Config } from './config.ts'
+import { connectAll } from './dependencies.ts'
+import { Health } from './health.ts'
+import { Gateway } from './inbound/gateway.ts'
+import { Outcomes } from './inbound/outcomes.ts'
+import { Passwords } from './inbound/passwords.ts'
+import { SessionRoll } from './inbound/session-roll.ts'
+import { Tokens } from './inbound/tokens.ts'
+import type { NodeLog } from './log.ts'
+import { DropReader } from './outbound/drop-view-reader.ts'
+import { hearEvents } from './outbound/event-ears.ts'
+import { Hub } from './outbound/hub.ts'
+import { Mine } from './outbound/mine.ts'
+import { OutboxPublisher } from './outbound/outbox-publisher.ts'
+import { stopInOrder } from './stop.ts'
+import { Http } from './transports/http.ts'
+import { listen, newApp } from './transports/http-listener.ts'
+import { nativeBroadcaster, serveNative } from './transports/native.ts'
+
+export interface RunningNode {
+  /** `http://host:port` */
+  url: string
+  /** Lets go of everything in order. Resolves when nothing is left; call it once. */
+  stop(): Promise<void>
+}
+
+const LETTERS_WAITING_MAX = 20_000
+
+export async function startNode(config: Config, log: NodeLog): Promise<RunningNode> {
+  const { nodeId: node, prefix } = config
+  const random = Math.random
+  const subjects = subjectsOf(prefix)
+  const stores = await connectAll(config, log)
+  const { bus, ledgerRedis, leaseRedis, readRedis, roomPostgres, edgePostgres } = stores
+
+  // --- time, and who else is here ------------------------------------------------------------------------------------
+  const clock = new RedisClock(() => leaseRedis.call(readTimeMs))
+  await clock.start()
+  const wire = { bus, subjects, node, clock, log }
+  const members = new Members({ ...wire, atBoot: clock.nowMs() })
+  const preferred = (drop: DropId) => members.preferred(drop)
+
+  // --- the stores, as rooms and people see them ----------------------------------------------------------------------
+  const ledger = new RedisLedger(ledgerRedis, prefix)
+  const readLedger = new RedisLedger(readRedis, prefix)
+  const leases = new RedisLeases(leaseRedis, prefix)
+  const book = new PostgresDropBook(roomPostgres.sql)
+  const drops = new Drops(edgePostgres.sql)
+  const orders = new OrderReader(edgePostgres.sql)
+
+  // --- the edge, outward: who is told what ---------------------------------------------------------------------------
+  const app = newApp()
+  const hub = new Hub({
+    clock,
+    random,
+    log,
+    reader: new DropReader(drops, readLedger, clock),
+    mine: new Mine(orders, clock),
+    broadcaster: nativeBroadcaster(app),
+    feed: new NewsListener(wire),
+  })
+  const settlements = new WaitingBuyers()
+  const settled = (list: readonly Settled[]) => {
+    hub.settled(list)
+    settlements.settled(list)
+  }
+  const herald = new BusHerald(wire, { news: (news) => hub.news(news), settled })
+  const ears = [listenSettled(wire, settled), hearEvents(wire, settled)]
+
+  // --- the rooms -----------------------------------------------------------------------------------------------------
+  const self = {
+    surrender: (drop: DropId) => directory.surrender(drop),
+    wake: async (drop: DropId) => void (await directory.wake(drop)),
+  }
+  const neighbours = new BusNeighbours(wire, members, self)
+  const postbox = new BusPostbox({ ...wire, retryAfterMs: RETRY_AFTER_MS })
+  const directory: Directory = new Directory({
+    ...{ ledger, book, leases, neighbours, herald, postbox, clock, log, node, preferred },
+    limits: ROOM_LIMITS,
+    rooms: () => rooms,
+  })
+  const rooms = new Router({
+    ...{ directory, neighbours, preferred, clock, node },
+    remote: new BusRooms({ ...wire, limits: { waitingMax: LETTERS_WAITING_MAX, retryAfterMs: RETRY_AFTER_MS } }),
+  })
+  ears.push(serveNeighbours(wire, self))
+  members.start()
+  const agenda = new Agenda({ ...{ book, leases, directory, preferred, clock, node, log } })
+  ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
+
+  // --- out of Postgres again -----------------------------------------------------------------------------------------
+  const stream = new NatsEventStream({ bus, subjects })
+  const publisher = new OutboxPublisher({ outbox: new Outbox(roomPostgres.sql), stream, subjects, clock, log })
+  publisher.start()
+
+  // --- the edge, inward: who may ask what ----------------------------------------------------------------------------
+  const tokens = new Tokens(config.jwtSecret)
+  const roll = new SessionRoll(clock, random)
+  const outcomes = new Outcomes(readLedger, orders, drops, clock)
+  const gateway = new Gateway({ clock, random, log, tokens, rooms, hub, outcomes, roll })
+  const health = new Health(
+    {
+      redis: () => readRedis.call(readTimeMs),
+      postgres: () => edgePostgres.sql`select 1`,
+      nats: async () => {
+        if (!bus.connected) throw new Fault('unavailable', { dependency: 'nats' })
+      },
+    },
+    log,
+  )
+  const routes = apiRoutes({
+    ...{ drops, orders, rooms, settlements, tokens, health, log },
+    ledger: readLedger,
+    accounts: new Accounts(edgePostgres.sql),
+    products: new Products(edgePostgres.sql),
+    passwords: new Passwords(),
+    memory: new AnswerMemory(),
+    announceAgenda: () => void bus.publish(subjects.agenda, new Uint8Array()),
+  })
+
+  // --- the door ------------------------------------------------------------------------------------------------------
+  serveNative(app, { gateway, log, origins: config.origins })
+  new Http({ routes, tokens, origins: config.origins, log }).attach(app)
+  hub.start()
+  roll.start()
+  const listener = await listen(app, config.host, config.port)
+  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${listener.port}`
+  log.info('node.listening', { url })
+
+  return {
+    url,
+    stop: () =>
+      stopInOrder({
+        ...{ health, listener, agenda, directory, roll, hub, members, ears, publisher, clock, log },
+        app,
+        stores,
+      }),
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * The port this node listens on, shared by everything that is attached to the app.
+ *
+ * Exclusively: by default uWebSockets.js lets two processes share a port without a word, and half of the requests would
+ * go to the one that was forgotten in another terminal.
+ */
+import uWS, { type TemplatedApp, type us_listen_socket } from 'uWebSockets.js'
+import { Fault } from '../../protocol/faults.ts'
+
+/** Missing from the library's types. */
+const { LIBUS_LISTEN_EXCLUSIVE_PORT: EXCLUSIVE_PORT } = uWS as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number }
+
+export interface Listener {
+  /** The real one, also when any free port was asked for. */
+  port: number
+  /** No new connections; those that are there go on. */
+  stop(): void
+}
+
+/** An app to attach to; nothing is listened on yet. */
+export function newApp(): TemplatedApp {
+  return uWS.App()
+}
+
+/** `port` 0: any free one. Throws `misconfigured` when it is taken. */
+export function listen(app: TemplatedApp, host: string, port: number): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    // The library takes host, port and options together, which its types do not say.
+    const listenAt = app.listen.bind(app) as unknown as (
+      host: string,
+      port: number,
+      options: number,
+      call: (socket: us_listen_socket | false) => void,
+    ) => void
+    listenAt(host, port, EXCLUSIVE_PORT, (socket) => {
+      if (socket === false) {
+        const message = `cannot listen on ${host}:${port}: it is taken, or not an address of this machine`
+        reject(new Fault('misconfigured', { host, port }, { message }))
+        return
+      }
+      resolve({ port: uWS.us_socket_local_port(socket), stop: () => uWS.us_listen_socket_close(socket) })
+    })
+  })
+}

@@ -1,0 +1,58 @@
+/**
+ * A request, copied out of uWebSockets.js while it is still there.
+ *
+ * Its request object lives on the C++ stack for as long as the handler runs and not a tick longer, so everything that
+ * may be needed is copied in the first lines, before anything can wait.
+ *
+ * A header that is meant to be there once and comes twice is refused: two servers in a row that pick different ones is
+ * how a request is smuggled past the first.
+ */
+
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+import { randomUUID } from 'node:crypto'
+
+export interface HttpQuestion {
+  /** Lower case. */
+  method: string
+  path: string
+  /** Without the question mark. */
+  query: string
+  headers: ReadonlyMap<string, string>
+  /** A header that must not come twice and did. */
+  repeated: string | undefined
+  /** Of the other end of the connection. */
+  address: string
+  /** The client's, if it gave a usable one; in every answer and every line of the log. */
+  requestId: string
+}
+
+const SINGLE: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+  'authorization',
+  'origin',
+  'idempotency-key',
+])
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
+const text = new TextDecoder()
+
+export function copyQuestion(res: HttpResponse, req: HttpRequest): HttpQuestion {
+  const headers = new Map<string, string>()
+  let repeated: string | undefined
+  req.forEach((name, value) => {
+    if (SINGLE.has(name) && headers.has(name)) repeated = name
+    headers.set(name, value)
+  })
+  const given = headers.get('x-request-id') ?? ''
+  return {
+    method: req.getMethod(),
+    path: req.getUrl(),
+    query: req.getQuery() ?? '',
+    headers,
+    repeated,
+    address: text.decode(res.getRemoteAddressAsText()),
+    requestId: REQUEST_ID.test(given) ? given : randomUUID(),
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * The native transport: WebSockets on `GET /ws`, by uWebSockets.js.
+ *
+ * What uWebSockets.js does not forgive is kept in this file: a request may only be touched before the handler returns
+ * (so the handshake is decided at once, and tokens are checked after the socket is open), a message's bytes are gone
+ * when its handler returns, a closed socket throws at every verb, and an exception out of a handler ends the process.
+ *
+ * A slow reader: up to 48 KiB unread it is left alone, above it is closed with 3008 while the close frame still fits
+ * under the 64 KiB at which the library drops frames silently. If a broadcast passes both at once, the library ends the
+ * socket; a client that misses news without knowing it does not exist.
+ */
+
+import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js'
+import { randomUUID } from 'node:crypto'
+import { CLOSE_CODES, type CloseReason } from '../../protocol/close-codes.ts'
+import { decodeFrame, encode, FRAME_BYTES_MAX, type Frame } from '../../protocol/codec.ts'
+import type { Down } from '../../protocol/down.ts'
+import { Fault } from '../../protocol/faults.ts'
+import { BEARER_PREFIX, type Format, SUBPROTOCOLS, type Subprotocol } from '../../protocol/version.ts'
+import type { Log } from '../../rooms/ports.ts'
+import type { Gateway } from '../inbound/gateway.ts'
+import type { Session } from '../inbound/session.ts'
+import { ROLL_LIMITS } from '../inbound/session-roll.ts'
+import { type Broadcaster, closeText, type Peer } from './peer.ts'
+
+export const BACKPRESSURE_BYTES_MAX = 64 * 1024
+const IDLE_S = 32
+const LIFETIME_MIN = 239
+const TOKEN_CHARS_MAX = 4096
+
+export interface NativeWorld {
+  gateway: Gateway
+  log: Log
+  /** Origins that browsers may connect from. What sends no Origin is not a browser. */
+  origins: readonly string[]
+}
+
+/** What the library carries with a socket. It copies an object's own fields only, so a peer stands in one. */
+interface Carried {
+  peer: NativePeer
+}
+
+/** SUBSCRIBE and SEND result of uWebSockets.js. */
+const DROPPED = 2
+
+/** Registers `GET /ws`. Call it before routes that match everything. */
+export function serveNative(app: TemplatedApp, world: NativeWorld): void {
+  const { gateway, log } = world
+  const origins = new Set(world.origins)
+
+  app.ws<Carried>('/ws', {
+    compression: 0,
+    maxPayloadLength: FRAME_BYTES_MAX,
+    maxBackpressure: BACKPRESSURE_BYTES_MAX,
+    closeOnBackpressureLimit: 1,
+    idleTimeout: IDLE_S,
+    sendPingsAutomatically: true,
+    maxLifetime: LIFETIME_MIN,
+
+    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins)),
+    open: (ws) => safely(log, () => ws.getUserData().peer.begin(ws, gateway)),
+    message: (ws, message, isBinary) =>
+      safely(log, () => ws.getUserData().peer.hear(new Uint8Array(message), isBinary, gateway)),
+    dropped: (ws) => safely(log, () => ws.getUserData().peer.close('slow')),
+    close: (ws) => safely(log, () => ws.getUserData().peer.end(gateway)),
+  })
+}
+
+/** Broadcasts through the library's own topics: one copy of the frame for all who have joined. */
+export function nativeBroadcaster(app: TemplatedApp): Broadcaster {
+  return {
+    broadcast: (topic, frame) => {
+      app.publish(topic, frame, typeof frame !== 'string', false)
+    },
+  }
+}
+
+/** An exception that reaches the library ends the process, and every other socket with it. */
+function safely(log: Log, call: () => void): void {
+  try {
+    call()
+  } catch (cause) {
+    log.error('native.failed', { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) })
+  }
+}
+
+// --- the handshake -------------------------------------------------------------------------------------------------------
+
+function shake(res: HttpResponse, req: HttpRequest, context: us_socket_context_t, origins: ReadonlySet<string>) {
+  const origin = req.getHeader('origin')
+  const key = req.getHeader('sec-websocket-key')
+  const version = req.getHeader('sec-websocket-version')
+  const offered = req.getHeader('sec-websocket-protocol').split(',', 8)
+  const wasTokenInUrl = req.getQuery('token') !== undefined || req.getQuery('access_token') !== undefined
+
+  const protocols = offered.map((protocol) => protocol.trim())
+  const protocol = protocols.find((name): name is Subprotocol => Object.hasOwn(SUBPROTOCOLS, name))
+  const token = protocols.find((name) => name.startsWith(BEARER_PREFIX))?.slice(BEARER_PREFIX.length)
+  if (origin !== '' && !origins.has(origin)) return refuse(res, '403 Forbidden', 'this origin may not connect')
+  if (version !== '13') return refuse(res, '400 Bad Request', 'WebSocket version 13 only')
+  if (wasTokenInUrl) return refuse(res, '400 Bad Request', 'a token never travels in a URL')
+  if (token !== undefined && token.length > TOKEN_CHARS_MAX) return refuse(res, '400 Bad Request', 'token too long')
+  if (protocol === undefined) {
+    return refuse(res, '400 Bad Request', `offer a sub-protocol: ${Object.keys(SUBPROTOCOLS).join(' or ')}`)
+  }
+
+  // Only the first one is echoed: a browser refuses a server that echoes what looks like a second one.
+  res.upgrade({ peer: new NativePeer(SUBPROTOCOLS[protocol], token) } satisfies Carried, key, protocol, '', context)
+}
+
+function refuse(res: HttpResponse, status: string, why: string): void {
+  res.cork(() => {
+    res.writeStatus(status)
+    if (status.startsWith('400')) res.writeHeader('Sec-WebSocket-Version', '13')
+    res.writeHeader('Content-Type', 'text/plain; charset=utf-8')
+    res.end(`${why}\n`)
+  })
+}
+
+// --- one socket ----------------------------------------------------------------------------------------------------------
+
+class NativePeer implements Peer {
+  readonly id = randomUUID()
+  readonly format: Format
+  #token: string | undefined
+  /** Undefined before the socket is open and for ever after it is closed. */
+  #ws: WebSocket<Carried> | undefined
+  #session: Session | undefined
+
+  constructor(format: Format, token: string | undefined) {
+    this.format = format
+    this.#token = token
+  }
+
+  // --- what the library says
+
+  begin(ws: WebSocket<Carried>, gateway: Gateway): void {
+    const token = this.#token
+    this.#token = undefined
+    this.#ws = ws
+    this.#session = gateway.opened(this, token)
+  }
+
+  hear(bytes: Uint8Array, isBinary: boolean, gateway: Gateway) {
+    if (this.#session === undefined || this.#ws === undefined) return
+    if (isBinary !== (this.format === 'msgpack')) {
+      const fault = new Fault('bad_frame', {}, { message: `${this.format} was agreed on` })
+      return gateway.hear(this.#session, { fault })
+    }
+
+    gateway.hear(this.#session, decodeFrame(bytes, this.format))
+  }
+
+  end(gateway: Gateway): void {
+    this.#ws = undefined
+    if (this.#session !== undefined) gateway.closed(this.#session)
+  }
+
+  // --- the port
+
+  get open(): boolean {
+    return this.#ws !== undefined
+  }
+
+  get bufferedBytes(): number {
+    return this.#ws?.getBufferedAmount() ?? 0
+  }
+
+  send(message: Down): void {
+    if (this.#ws !== undefined) this.sendFrame(encode(message, this.format))
+  }
+
+  sendFrame(frame: Frame): void {
+    const ws = this.#ws
+    if (ws === undefined) return
+
+    const result = ws.send(frame, typeof frame !== 'string', false)
+    if (result === 1) return
+    if (result === DROPPED || ws.getBufferedAmount() > ROLL_LIMITS.unreadBytesMax) this.close('slow')
+  }
+
+  together(call: () => void): void {
+    this.#ws?.cork(call)
+  }
+
+  join(topic: string): void {
+    this.#ws?.subscribe(topic)
+  }
+
+  leave(topic: string): void {
+    this.#ws?.unsubscribe(topic)
+  }
+
+  /** The library calls the close handler from within end(), so the socket is let go of first. */
+  close(reason: CloseReason, retryAfterMs?: number): void {
+    const ws = this.#ws
+    this.#ws = undefined
+    ws?.end(CLOSE_CODES[reason], closeText(retryAfterMs))
+  }
+}

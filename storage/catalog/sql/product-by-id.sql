@@ -1,0 +1,10 @@
+/* A product with its variants in their order. $1 product. */
+select p.id as "productId", p.creator_id as creator, p.title, p.description, p.images,
+  (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'sku', v.sku, 'title', v.title, 'priceMinor', v.price_minor, 'currency', v.currency
+    ) order by v.position), '[]')
+    from variants v where v.product_id = p.id
+  ) as variants
+from products p
+where p.id = $1

@@ -1,0 +1,106 @@
+/**
+ * Drops as the edge reads and schedules them. How they run is the drop book's (orders/postgres-drop-book.ts).
+ *
+ * An item keeps the title and price it had when the drop was made: what a fan was shown does not change under them when
+ * the creator edits the product.
+ */
+import { v7 as mintUuid } from 'uuid'
+import type { CreatorId, DropId, ProductId, Sku } from '../../protocol/ids.ts'
+import type { Position } from '../../protocol/position.ts'
+import type { Phase } from '../../protocol/verdicts.ts'
+import { answered, readStatement, type Sql, type Transaction } from '../postgres.ts'
+
+export interface NewDrop {
+  productId: ProductId
+  opensAt: Date
+  /** Later than opensAt. */
+  closesAt?: Date
+  /** Units one buyer may have over all items. */
+  limitPerBuyer?: number
+  lowStockAt?: number
+  /** At least one, each SKU once. Without a price it is the variant's. */
+  items: { sku: Sku; stock: number; limitPerBuyer?: number; priceMinor?: number }[]
+}
+
+export interface DropItem {
+  sku: Sku
+  title: string
+  priceMinor: number
+  currency: string
+  total: number
+  /** Written to Postgres; the ledger may be ahead. */
+  sold: number
+  limit: number | null
+}
+
+export interface DropRecord {
+  drop: DropId
+  creator: CreatorId
+  productId: ProductId
+  title: string
+  phase: Phase
+  opensAtMs: number
+  closesAtMs: number | null
+  limitPerBuyer: number | null
+  lowStockAt: number | null
+  /** The last position that Postgres has written: what `phase` and `sold` are true at. */
+  position: Position
+  items: DropItem[]
+}
+
+export type DropRefusal = { refused: 'unknown_product' | 'unknown_sku' }
+
+export class Drops {
+  readonly #sql: Sql
+  readonly #byId = readStatement('./sql/drop-by-id.sql', import.meta.url)
+  readonly #addItems = readStatement('./sql/add-items.sql', import.meta.url)
+
+  constructor(sql: Sql) {
+    this.#sql = sql
+  }
+
+  /** A product of another creator is as unknown as one that does not exist. */
+  async create(creator: CreatorId, plan: NewDrop): Promise<DropRecord | DropRefusal> {
+    const drop = mintUuid() as DropId
+    return answered(
+      this.#sql.begin(async (sql) => {
+        const [product] = await sql<{ title: string }[]>`
+          select title from products where id = ${plan.productId} and creator_id = ${creator} for key share`
+        if (product === undefined) return { refused: 'unknown_product' } as const
+        if (!(await this.#hasVariants(sql, plan))) return { refused: 'unknown_sku' } as const
+
+        const { opensAt, closesAt = null, limitPerBuyer = null, lowStockAt = null } = plan
+        await sql`
+          insert into drops (id, creator_id, product_id, title, opens_at, closes_at, limit_per_buyer, low_stock_at)
+          values (${drop}, ${creator}, ${plan.productId}, ${product.title}, ${opensAt}, ${closesAt}, ${limitPerBuyer},
+            ${lowStockAt})`
+        const columns = [
+          plan.items.map((item) => item.sku),
+          plan.items.map((item) => item.stock),
+          plan.items.map((item) => item.limitPerBuyer ?? null),
+          plan.items.map((item) => item.priceMinor ?? null),
+        ]
+        await sql.unsafe(this.#addItems, [drop, plan.productId, ...columns], { prepare: true })
+
+        const record = await this.#read(sql, drop)
+        if (record === undefined) throw new Error('a drop that was just made is not there')
+        return record
+      }),
+    )
+  }
+
+  async byId(drop: DropId): Promise<DropRecord | undefined> {
+    return answered(this.#read(this.#sql, drop))
+  }
+
+  async #hasVariants(sql: Transaction, plan: NewDrop): Promise<boolean> {
+    const skus = plan.items.map((item) => item.sku)
+    const rows = await sql`select from variants where product_id = ${plan.productId} and sku = any(${skus})`
+    return rows.length === skus.length
+  }
+
+  async #read(sql: Sql | Transaction, drop: DropId): Promise<DropRecord | undefined> {
+    const [row] = await sql.unsafe<DropRecord[]>(this.#byId, [drop], { prepare: true })
+    return row && { ...row }
+  }
+}

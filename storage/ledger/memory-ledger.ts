@@ -1,0 +1,332 @@
+/**
+ * The ledger in plain objects: the measure of RedisLedger, and the Redis of the simulator.
+ *
+ * It is written to be read beside the scripts, not to be fast. Every method decides and changes without an await in
+ * between, which is what "a script runs alone" means here. `wipe`, `image` and `restore` are the ways in which a real
+ * Redis loses what it said: all of it, or its last moments after a failover.
+ */
+import { Fault } from '../../protocol/faults.ts'
+import type { DropId, NodeId, OrderId, Sku, UserId } from '../../protocol/ids.ts'
+import { type Line, type LinesText, parseLines, unitsOf } from '../../protocol/lines.ts'
+import { comparePositions, ORIGIN, type Position } from '../../protocol/position.ts'
+import type {
+  AdjustAnswer,
+  Adjustment,
+  BatchAnswer,
+  Claim,
+  ClaimResult,
+  Entry,
+  Fence,
+  KeptOrder,
+  Ledger,
+  OpenAnswer,
+  Refused,
+  RoomSeed,
+  RoomState,
+} from '../../rooms/ports.ts'
+import { type LeasesImage, MemoryLeases } from '../leases/memory-leases.ts'
+import { boundClaims, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
+
+type Room = Omit<RoomState, 'nowMs' | 'items'> & { stock: Map<Sku, { left: number; limit: number | null }> }
+
+/** Everything of one drop. */
+interface Book {
+  room: Room | undefined
+  answers: Map<OrderId, { position: Position; lines: LinesText }>
+  /** buyer, and buyer|sku */
+  units: Map<string, number>
+  /** op id, and released|order id */
+  ops: Map<string, Position>
+  log: Entry[]
+  /** Stays when entries are trimmed, as a stream's last id does. */
+  lastLogged: Position
+}
+
+export interface LedgerImage {
+  books: ReadonlyMap<DropId, Book>
+  leases: LeasesImage
+}
+
+export class MemoryLedger implements Ledger {
+  readonly #leases: MemoryLeases
+  readonly #nowMs: () => number
+  #books = new Map<DropId, Book>()
+
+  /** The leases must be on the same clock. */
+  constructor(leases: MemoryLeases = new MemoryLeases(), nowMs: () => number = Date.now) {
+    this.#leases = leases
+    this.#nowMs = nowMs
+  }
+
+  async order(drop: DropId, fence: Fence, claims: readonly Claim[]): Promise<BatchAnswer> {
+    boundClaims(claims)
+    const book = this.#book(drop)
+    const { room } = book
+    if (room === undefined) return { answer: 'no_room' }
+    const refused = refusal(room, fence)
+    if (refused !== undefined) return refused
+
+    const nowMs = this.#nowMs()
+    const shut = shutWord(room, nowMs)
+    const sold = new Set<Sku>()
+    const results = claims.map((claim) => judge(book, room, claim, shut, nowMs, sold))
+    const mentioned = new Set(claims.flatMap(({ lines }) => (parseLines(lines) ?? []).map(({ sku }) => sku)))
+    const left = leftOf(
+      room,
+      [...mentioned].filter((sku) => sold.has(sku)),
+    )
+
+    return { answer: 'ok', seq: room.seq, nowMs, phase: room.phase, opensAtMs: room.opensAtMs, left, results }
+  }
+
+  async adjust(drop: DropId, fence: Fence, opId: string, adjustment: Adjustment): Promise<AdjustAnswer> {
+    checkOpId(opId)
+    const lines = adjustment.kind === 'phase' ? [] : readLines(adjustment.lines)
+    const book = this.#book(drop)
+    const { room } = book
+    if (room === undefined) return { answer: 'no_room' }
+    const refused = refusal(room, fence)
+    if (refused !== undefined) return refused
+
+    const nowMs = this.#nowMs()
+    const released = adjustment.kind === 'release' ? `released|${adjustment.orderId}` : undefined
+    const before = book.ops.get(opId) ?? (released && book.ops.get(released))
+    if (before) return { answer: 'repeated', position: before, nowMs, phase: room.phase, opensAtMs: room.opensAtMs }
+
+    if (adjustment.kind === 'phase') {
+      const { from, to, early } = adjustment
+      if (!from.includes(room.phase)) {
+        return { answer: 'wrong_phase', phase: room.phase, nowMs, opensAtMs: room.opensAtMs }
+      }
+      const opening = room.phase === 'scheduled' && to === 'open'
+      if (opening && !early && nowMs < room.opensAtMs) return { answer: 'early', opensAtMs: room.opensAtMs, nowMs }
+      append(book, room, nowMs, { kind: 'phase', opId, phase: to })
+      if (opening && early) room.opensAtMs = nowMs
+      room.phase = to
+    } else {
+      const unknown = lines.find(({ sku }) => !room.stock.has(sku))
+      if (unknown) throw new Fault('ledger_corrupt', { what: 'adjust', found: `unknown_sku ${unknown.sku}` })
+
+      if (adjustment.kind === 'restock') append(book, room, nowMs, { kind: 'restock', opId, lines: adjustment.lines })
+      else {
+        const { orderId, buyer } = adjustment
+        append(book, room, nowMs, { kind: 'release', opId, orderId, buyer, lines: adjustment.lines })
+        takeBack(book, buyer, lines)
+      }
+      for (const { sku, qty } of lines) stockOf(room, sku).left += qty
+    }
+
+    const position = { epoch: room.epoch, seq: room.seq }
+    book.ops.set(opId, position)
+    if (released !== undefined) book.ops.set(released, position)
+    const left = leftOf(
+      room,
+      lines.map(({ sku }) => sku),
+    )
+    return { answer: 'applied', position, nowMs, phase: room.phase, opensAtMs: room.opensAtMs, left }
+  }
+
+  async adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
+    checkEpoch(epoch)
+    const { room } = this.#book(drop)
+    if (room !== undefined && room.epoch >= epoch) return { answer: 'fenced', epoch: room.epoch }
+    if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
+    if (room === undefined) return { answer: 'no_room' }
+
+    room.epoch = epoch
+    room.seq = 0
+    return { answer: 'opened' }
+  }
+
+  async clear(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
+    checkEpoch(epoch)
+    const { room, log, lastLogged } = this.#book(drop)
+    if (room !== undefined && room.epoch >= epoch) return { answer: 'fenced', epoch: room.epoch }
+    if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
+
+    this.#books.set(drop, { ...emptyBook(), log, lastLogged })
+    return { answer: 'opened' }
+  }
+
+  async load(drop: DropId, owner: NodeId, orders: readonly KeptOrder[]): Promise<OpenAnswer> {
+    boundLoad(orders)
+    const book = this.#book(drop)
+    if (book.room !== undefined) return { answer: 'fenced', epoch: book.room.epoch }
+    if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
+
+    for (const { orderId, position, lines, buyer, holdsUnits } of orders) {
+      if (book.answers.has(orderId)) continue
+      book.answers.set(orderId, { position, lines })
+      if (!holdsUnits) continue
+      const parsed = readLines(lines)
+      count(book, buyer, unitsOf(parsed))
+      for (const { sku, qty } of parsed) count(book, `${buyer}|${sku}`, qty)
+    }
+    return { answer: 'opened' }
+  }
+
+  async rebuild(
+    drop: DropId,
+    epoch: number,
+    owner: NodeId,
+    seed: RoomSeed,
+    opIds: readonly string[],
+  ): Promise<OpenAnswer> {
+    checkEpoch(epoch)
+    checkSeed(seed, opIds)
+    const book = this.#book(drop)
+    if (book.room !== undefined && book.room.epoch >= epoch) return { answer: 'fenced', epoch: book.room.epoch }
+    if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
+
+    for (const opId of opIds) book.ops.set(opId, { epoch, seq: 0 })
+    const { phase, opensAtMs, closesAtMs, limitPerBuyer, items } = seed
+    const stock = new Map(items.map(({ sku, left, limit }) => [sku, { left, limit }]))
+    book.room = { epoch, seq: 0, phase, opensAtMs, closesAtMs, limitPerBuyer, stock }
+    return { answer: 'opened' }
+  }
+
+  async read(drop: DropId): Promise<RoomState | undefined> {
+    const { room } = this.#book(drop)
+    if (room === undefined) return undefined
+
+    const { stock, ...rest } = room
+    const items = [...stock].map(([sku, { left, limit }]) => ({ sku, left, limit }))
+    return { ...rest, items: items.sort((a, b) => (a.sku < b.sku ? -1 : 1)), nowMs: this.#nowMs() }
+  }
+
+  async positions(drop: DropId, orderIds: readonly OrderId[]): Promise<(Position | undefined)[]> {
+    const { answers } = this.#book(drop)
+    return orderIds.map((orderId) => answers.get(orderId)?.position)
+  }
+
+  async entries(drop: DropId, after: Position, max: number): Promise<Entry[]> {
+    const later = this.#book(drop).log.filter(({ position }) => comparePositions(position, after) > 0)
+    return structuredClone(later.slice(0, max))
+  }
+
+  async trim(drop: DropId, before: Position): Promise<void> {
+    const book = this.#book(drop)
+    book.log = book.log.filter(({ position }) => comparePositions(position, before) >= 0)
+  }
+
+  /** Everything is gone, leases too: FLUSHALL, or a disk that was empty after a restart. */
+  wipe(): void {
+    this.#books.clear()
+    this.#leases.wipe()
+  }
+
+  /** What a replica had a moment ago … */
+  image(): LedgerImage {
+    return { books: structuredClone(this.#books), leases: this.#leases.image() }
+  }
+
+  /** … and is promoted with: everything said since was said in vain. */
+  restore(image: LedgerImage): void {
+    this.#books = structuredClone(new Map(image.books))
+    this.#leases.restore(image.leases)
+  }
+
+  #book(drop: DropId): Book {
+    const known = this.#books.get(drop)
+    if (known !== undefined) return known
+
+    const book = emptyBook()
+    this.#books.set(drop, book)
+    return book
+  }
+}
+
+function emptyBook(): Book {
+  return { room: undefined, answers: new Map(), units: new Map(), ops: new Map(), log: [], lastLogged: ORIGIN }
+}
+
+function refusal(room: Room, fence: Fence): Refused | undefined {
+  if (room.epoch !== fence.epoch) return { answer: 'fenced', epoch: room.epoch }
+  if (room.seq !== fence.prevSeq) return { answer: 'out_of_sequence', seq: room.seq }
+  return undefined
+}
+
+/** The one word that every new order hears while the drop does not sell. */
+function shutWord(room: Room, nowMs: number): 'early' | 'paused' | 'closed' | undefined {
+  if (room.phase === 'closed' || room.phase === 'cancelled') return 'closed'
+  if (room.closesAtMs !== null && nowMs >= room.closesAtMs) return 'closed'
+  if (room.phase === 'scheduled') return 'early'
+  if (room.phase === 'paused') return 'paused'
+  return nowMs < room.opensAtMs ? 'early' : undefined
+}
+
+function judge(
+  book: Book,
+  room: Room,
+  claim: Claim,
+  shut: ReturnType<typeof shutWord>,
+  nowMs: number,
+  sold: Set<Sku>,
+): ClaimResult {
+  const { orderId, buyer, key, lines: text } = claim
+  const known = book.answers.get(orderId)
+  if (known !== undefined) {
+    return known.lines === text ? { verdict: 'duplicate', position: known.position } : { verdict: 'mismatch' }
+  }
+  if (shut !== undefined) return { verdict: shut }
+
+  const lines = parseLines(text)
+  if (lines === undefined || lines.some(({ sku }) => !room.stock.has(sku))) return { verdict: 'invalid' }
+  const has = (counter: string) => book.units.get(counter) ?? 0
+  const within = (limit: number | null, counter: string, more: number) => limit === null || has(counter) + more <= limit
+  if (!within(room.limitPerBuyer, buyer, unitsOf(lines))) return { verdict: 'limit_reached' }
+  if (!lines.every(({ sku, qty }) => within(stockOf(room, sku).limit, `${buyer}|${sku}`, qty))) {
+    return { verdict: 'limit_reached' }
+  }
+  if (lines.some(({ sku, qty }) => stockOf(room, sku).left < qty)) return { verdict: 'sold_out' }
+
+  const position = append(book, room, nowMs, { kind: 'order', orderId, buyer, key, lines: text })
+  book.answers.set(orderId, { position, lines: text })
+  count(book, buyer, unitsOf(lines))
+  for (const { sku, qty } of lines) {
+    const item = stockOf(room, sku)
+    item.left -= qty
+    sold.add(sku)
+    if (item.limit !== null) count(book, `${buyer}|${sku}`, qty)
+  }
+  return { verdict: 'accepted', position }
+}
+
+/** First of all changes, and the only one that can be refused: a log takes no position that is not higher. */
+function append(book: Book, room: Room, atMs: number, what: EntryBody): Position {
+  const position = { epoch: room.epoch, seq: room.seq + 1 }
+  if (comparePositions(position, book.lastLogged) <= 0) {
+    throw new Fault('ledger_corrupt', { what: 'log is ahead of its room', position, lastLogged: book.lastLogged })
+  }
+
+  book.log.push({ position, atMs, ...what })
+  book.lastLogged = position
+  room.seq = position.seq
+  return position
+}
+
+type WithoutPlace<E> = E extends Entry ? Omit<E, 'position' | 'atMs'> : never
+type EntryBody = WithoutPlace<Entry>
+
+function takeBack(book: Book, buyer: UserId, lines: readonly Line[]): void {
+  const back = (counter: string, units: number) => {
+    const had = book.units.get(counter)
+    if (had !== undefined) book.units.set(counter, Math.max(0, had - units))
+  }
+  back(buyer, unitsOf(lines))
+  for (const { sku, qty } of lines) back(`${buyer}|${sku}`, qty)
+}
+
+function count(book: Book, counter: string, units: number): void {
+  book.units.set(counter, (book.units.get(counter) ?? 0) + units)
+}
+
+function stockOf(room: Room, sku: Sku): { left: number; limit: number | null } {
+  const item = room.stock.get(sku)
+  if (item === undefined) throw new Fault('internal', { what: 'unknown sku', sku })
+  return item
+}
+
+function leftOf(room: Room, skus: readonly Sku[]): { sku: Sku; left: number }[] {
+  return skus.map((sku) => ({ sku, left: stockOf(room, sku).left }))
+}

@@ -1,0 +1,153 @@
+/**
+ * The authority over live stock: Redis, one script call for everything that changes a drop.
+ *
+ * A script runs alone, so inside one call nothing can come between looking at the stock and taking from it; across calls
+ * the fence (epoch and prevSeq) does the same for owners. The scripts decide; this file only carries arguments there and
+ * answers back. MemoryLedger says the same in plain objects and is the measure of this one.
+ */
+import type { DropId, NodeId, OrderId } from '../../protocol/ids.ts'
+import { unitsOf } from '../../protocol/lines.ts'
+import { formatPosition, type Position } from '../../protocol/position.ts'
+import type {
+  AdjustAnswer,
+  Adjustment,
+  BatchAnswer,
+  Claim,
+  Entry,
+  Fence,
+  KeptOrder,
+  Ledger,
+  OpenAnswer,
+  RoomSeed,
+  RoomState,
+} from '../../rooms/ports.ts'
+import { type RedisConnection, readTimeMs } from '../redis.ts'
+import { boundClaims, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
+import { type DropKeys, keysUnder } from './keys.ts'
+import { readEntry } from './log-entry.ts'
+import { readRoomHash, writeRoomHash } from './room-hash.ts'
+import { positionOf, readAdjustAnswer, readBatchAnswer, readOpenAnswer } from './script-answers.ts'
+import { type LedgerScripts, readLedgerScripts } from './scripts.ts'
+
+export class RedisLedger implements Ledger {
+  readonly #redis: RedisConnection
+  readonly #keysOf: (drop: DropId) => DropKeys
+  readonly #scripts: LedgerScripts
+
+  constructor(redis: RedisConnection, keyPrefix: string) {
+    this.#redis = redis
+    this.#keysOf = keysUnder(keyPrefix)
+    this.#scripts = readLedgerScripts()
+  }
+
+  async order(drop: DropId, fence: Fence, claims: readonly Claim[]): Promise<BatchAnswer> {
+    boundClaims(claims)
+    const { room, answers, buyers, log } = this.#keysOf(drop)
+
+    const args: (string | number)[] = [fence.epoch, fence.prevSeq]
+    for (const { orderId, buyer, key, lines } of claims) args.push(orderId, buyer, key, lines)
+    const reply = await this.#redis.run(this.#scripts.orderBatch, [room, answers, buyers, log], args)
+
+    return readBatchAnswer(reply, fence, claims.length)
+  }
+
+  async adjust(drop: DropId, fence: Fence, opId: string, adjustment: Adjustment): Promise<AdjustAnswer> {
+    checkOpId(opId)
+    const { room, buyers, ops, log } = this.#keysOf(drop)
+
+    const args = [fence.epoch, fence.prevSeq, opId, adjustment.kind, ...adjustmentArgs(adjustment)]
+    const reply = await this.#redis.run(this.#scripts.roomAdjust, [room, buyers, ops, log], args)
+
+    return readAdjustAnswer(reply)
+  }
+
+  async adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
+    checkEpoch(epoch)
+    const { room, lease } = this.#keysOf(drop)
+
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomAdopt, [room, lease], [epoch, owner]))
+  }
+
+  async clear(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
+    checkEpoch(epoch)
+    const { room, answers, buyers, ops, lease } = this.#keysOf(drop)
+
+    const keys = [room, answers, buyers, ops, lease]
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomClear, keys, [epoch, owner]))
+  }
+
+  async load(drop: DropId, owner: NodeId, orders: readonly KeptOrder[]): Promise<OpenAnswer> {
+    boundLoad(orders)
+    const { room, answers, buyers, lease } = this.#keysOf(drop)
+
+    const args: (string | number)[] = [owner]
+    for (const order of orders) {
+      const counters = order.holdsUnits ? countersOf(order) : []
+      args.push(order.orderId, `${formatPosition(order.position)}|${order.lines}`, counters.length / 2, ...counters)
+    }
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomLoad, [room, answers, buyers, lease], args))
+  }
+
+  async rebuild(
+    drop: DropId,
+    epoch: number,
+    owner: NodeId,
+    seed: RoomSeed,
+    opIds: readonly string[],
+  ): Promise<OpenAnswer> {
+    checkEpoch(epoch)
+    checkSeed(seed, opIds)
+    const { room, ops, lease } = this.#keysOf(drop)
+
+    const args = [epoch, owner, opIds.length, ...opIds, ...writeRoomHash(seed)]
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, [room, ops, lease], args))
+  }
+
+  async read(drop: DropId): Promise<RoomState | undefined> {
+    const { room } = this.#keysOf(drop)
+    const [hash, timeMs] = await this.#redis.call((redis) => Promise.all([redis.hgetall(room), readTimeMs(redis)]))
+
+    return readRoomHash(hash, Math.floor(timeMs))
+  }
+
+  async positions(drop: DropId, orderIds: readonly OrderId[]): Promise<(Position | undefined)[]> {
+    if (orderIds.length === 0) return []
+    const { answers } = this.#keysOf(drop)
+    const found = await this.#redis.call((redis) => redis.hmget(answers, ...orderIds))
+
+    return found.map((answer) => (answer === null ? undefined : positionOf(answer.slice(0, answer.indexOf('|')))))
+  }
+
+  async entries(drop: DropId, after: Position, max: number): Promise<Entry[]> {
+    const { log } = this.#keysOf(drop)
+    const from = `(${formatPosition(after)}`
+    const found = await this.#redis.call((redis) => redis.xrange(log, from, '+', 'COUNT', max))
+
+    return found.map(readEntry)
+  }
+
+  async trim(drop: DropId, before: Position): Promise<void> {
+    const { log } = this.#keysOf(drop)
+
+    await this.#redis.call((redis) => redis.xtrim(log, 'MINID', '=', formatPosition(before)))
+  }
+}
+
+function adjustmentArgs(adjustment: Adjustment): string[] {
+  switch (adjustment.kind) {
+    case 'phase':
+      return [adjustment.to, adjustment.early === true ? 'yes' : 'no', ...adjustment.from]
+    case 'restock':
+      readLines(adjustment.lines)
+      return [adjustment.lines]
+    case 'release':
+      readLines(adjustment.lines)
+      return [adjustment.orderId, adjustment.buyer, adjustment.lines]
+  }
+}
+
+/** Under every SKU, limited or not: while answers are loaded, the room and its limits do not exist yet. */
+function countersOf({ buyer, lines: text }: KeptOrder): (string | number)[] {
+  const lines = readLines(text)
+  return [buyer, unitsOf(lines), ...lines.flatMap(({ sku, qty }) => [`${buyer}|${sku}`, qty])]
+}

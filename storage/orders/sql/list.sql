@@ -1,0 +1,20 @@
+/*
+  A page of a buyer's orders, newest first. $1 buyer, $2 drop or null, $3 state or null, $4 at most,
+  $5 and $6 when and which the page before ended with, or null.
+*/
+select o.id as "orderId", o.drop_id as drop, o.buyer_id as buyer, o.key, o.state, o.reason,
+  (extract(epoch from o.accepted_at) * 1000)::float8 as "acceptedAtMs",
+  (extract(epoch from o.confirmed_at) * 1000)::float8 as "confirmedAtMs",
+  l.lines
+from orders o
+cross join lateral (
+  select jsonb_agg(jsonb_build_object('sku', sku, 'qty', qty, 'priceMinor', price_minor, 'currency', currency)
+    order by sku) as lines
+  from order_lines where order_id = o.id
+) l
+where o.buyer_id = $1
+  and ($2::uuid is null or o.drop_id = $2)
+  and ($3::text is null or o.state = $3)
+  and ($5::float8 is null or (o.accepted_at, o.id) < (to_timestamp($5 / 1000), $6::text))
+order by o.accepted_at desc, o.id desc
+limit $4

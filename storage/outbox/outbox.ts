@@ -1,0 +1,60 @@
+/**
+ * What Postgres has committed and others must hear, oldest first, at least once.
+ *
+ * Rows are locked while they are published and marked only when the publisher says that they are safe, so a node that
+ * dies in between leaves them to the next; several nodes may publish at once and never take each other's rows. Whoever
+ * hears must know an order twice told by its id and kind.
+ */
+import type { DropId } from '../../protocol/ids.ts'
+import { answered, readStatement, type Sql } from '../postgres.ts'
+
+export interface OutboxRow {
+  id: number
+  drop: DropId
+  kind: 'order_confirmed' | 'order_revoked' | 'drop_phase' | (string & {})
+  /** Of the order kinds: a list of `{ orderId, buyer, key, reason? }`. Of drop_phase: one object. */
+  body: unknown
+  createdAtMs: number
+}
+
+/** A publish that takes longer gives its rows back; under the server's own limit for an idle transaction. */
+const PUBLISH_MS = 20_000
+
+export class Outbox {
+  readonly #sql: Sql
+  readonly #claim = readStatement('./sql/claim.sql', import.meta.url)
+
+  constructor(sql: Sql) {
+    this.#sql = sql
+  }
+
+  /** Answers how many were published. When `publish` throws, none of them counts as sent and the same fault is thrown. */
+  async publishSome(max: number, publish: (rows: OutboxRow[]) => Promise<void>): Promise<number> {
+    return answered(
+      this.#sql.begin(async (sql) => {
+        const claimed = await sql.unsafe<OutboxRow[]>(this.#claim, [max], { prepare: true })
+        if (claimed.length === 0) return 0
+
+        const rows = claimed.map((row) => ({ ...row }))
+        await publish(rows)
+        await sql`update outbox set sent_at = now() where id = any(${rows.map((row) => row.id)}::bigint[])`
+        return rows.length
+      }),
+      PUBLISH_MS,
+    )
+  }
+
+  async unsent(): Promise<number> {
+    const [row] = await answered(
+      this.#sql<{ unsent: number }[]>`select count(*) as unsent from outbox where sent_at is null`,
+    )
+    return row?.unsent ?? 0
+  }
+
+  /** The bus has lost its memory: everything sent since then is to be sent again. Answers how many. */
+  async refill(sinceMs: number): Promise<number> {
+    const since = new Date(sinceMs)
+    const result = await answered(this.#sql`update outbox set sent_at = null where sent_at >= ${since}`)
+    return result.count
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Everything REST asks of a node, made of plain maps: people, products, drops, orders, and rooms that answer what a test
+ * tells them to. What they were asked is kept, so that a test can look.
+ */
+
+import type { Role } from '../../protocol/api/endpoint.ts'
+import type { Readiness } from '../../protocol/api/health.ts'
+import { Fault } from '../../protocol/faults.ts'
+import type { CreatorId, DropId, ProductId, Sku, UserId } from '../../protocol/ids.ts'
+import type { ControlReply, OrderReply } from '../../rooms/letters.ts'
+import type { Adjustment, Claim, RoomState } from '../../rooms/ports.ts'
+import { AnswerMemory } from '../../server/api/answer-memory.ts'
+import type { DropRecord } from '../../server/api/drop-view.ts'
+import { type ApiWorld, apiRoutes } from '../../server/api/routes.ts'
+import { WaitingBuyers } from '../../server/api/settlements.ts'
+import { Passwords } from '../../server/inbound/passwords.ts'
+import { Tokens } from '../../server/inbound/tokens.ts'
+
+export const SECRET = 'a secret for tests, 32 bytes at least, known to nobody'
+
+type Account = { userId: UserId; email: string; displayName: string; role: Role; passwordHash: string }
+type Kept = NonNullable<Awaited<ReturnType<ApiWorld['orders']['byId']>>> & { buyer: UserId }
+type Products = ApiWorld['products']
+type Product = NonNullable<Awaited<ReturnType<Products['byId']>>>
+
+let minted = 0
+/** A fresh id in the form of a UUID v7. */
+export function mint<Id extends string>(): Id {
+  minted += 1
+  return `01890a5d-ac96-774b-bcce-${minted.toString(16).padStart(12, '0')}` as Id
+}
+
+export const ready: Readiness = {
+  ready: true,
+  dependencies: { redis: { ok: true }, postgres: { ok: true }, nats: { ok: true } },
+}
+
+export function restWorld() {
+  const accounts = new Map<UserId, Account>()
+  const products = new Map<ProductId, Product>()
+  const drops = new Map<DropId, DropRecord>()
+  const rooms = new Map<DropId, RoomState>()
+  const orders: Kept[] = []
+  const asked = {
+    orders: [] as { drop: DropId; claim: Claim }[],
+    controls: [] as { drop: DropId; opId: string; adjustment: Adjustment }[],
+    agendas: 0,
+    logged: [] as { event: string; facts: Record<string, unknown> | undefined }[],
+  }
+  const answers = {
+    order: (_drop: DropId, _claim: Claim): OrderReply | Promise<OrderReply> => ({ verdict: 'accepted' }),
+    control: (): ControlReply => ({ done: 'applied', phase: 'open', position: { epoch: 1, seq: 1 } }),
+    ledger: (drop: DropId): RoomState | undefined => rooms.get(drop),
+    readiness: ready,
+  }
+  const tokens = new Tokens(SECRET)
+  const settlements = new WaitingBuyers()
+  const log = (event: string, facts?: Record<string, unknown>) => void asked.logged.push({ event, facts })
+
+  const world: ApiWorld = {
+    accounts: {
+      create: async (account) => {
+        if ([...accounts.values()].some((known) => known.email === account.email)) return 'email_taken'
+        const made = { ...account, userId: mint<UserId>() }
+        accounts.set(made.userId, made)
+        return made
+      },
+      byEmail: async (email) => [...accounts.values()].find((account) => account.email === email),
+      byId: async (user) => accounts.get(user),
+    },
+    // As cheap as argon2id may be: what is tested with it here is not its cost.
+    passwords: new Passwords({ memoryKiB: 8, passes: 1, lanes: 1 }),
+    tokens,
+    products: {
+      create: async (creator, product) => {
+        const made = { productId: mint<ProductId>(), creator, ...product }
+        products.set(made.productId, made)
+        return made
+      },
+      byId: async (productId) => products.get(productId),
+    },
+    memory: new AnswerMemory(),
+    drops: {
+      create: async (creator, plan) => {
+        const product = products.get(plan.productId)
+        if (product?.creator !== creator) return { refused: 'unknown_product' }
+        const items = plan.items.map((item) => ({
+          plan: item,
+          variant: product.variants.find((variant) => variant.sku === item.sku),
+        }))
+        if (items.some(({ variant }) => variant === undefined)) return { refused: 'unknown_sku' }
+        const record: DropRecord = {
+          ...{ drop: mint<DropId>(), creator, productId: plan.productId, title: product.title, phase: 'scheduled' },
+          opensAtMs: plan.opensAt.getTime(),
+          closesAtMs: plan.closesAt?.getTime() ?? null,
+          limitPerBuyer: plan.limitPerBuyer ?? null,
+          lowStockAt: plan.lowStockAt ?? null,
+          position: { epoch: 0, seq: 0 },
+          items: items.map(({ plan: item, variant }) => ({
+            sku: item.sku,
+            title: variant?.title ?? '',
+            priceMinor: item.priceMinor ?? variant?.priceMinor ?? 0,
+            currency: variant?.currency ?? 'EUR',
+            ...{ total: item.stock, sold: 0, limit: item.limitPerBuyer ?? null },
+          })),
+        }
+        drops.set(record.drop, record)
+        return record
+      },
+      byId: async (drop) => drops.get(drop),
+    },
+    ledger: { read: async (drop) => answers.ledger(drop) },
+    rooms: {
+      order: async (drop, claim) => {
+        asked.orders.push({ drop, claim })
+        return answers.order(drop, claim)
+      },
+      control: async (drop, opId, adjustment) => {
+        asked.controls.push({ drop, opId, adjustment })
+        return answers.control()
+      },
+    },
+    announceAgenda: () => {
+      asked.agendas += 1
+    },
+    log: { warn: log },
+    orders: {
+      byId: async (orderId, buyer) => orders.find((order) => order.orderId === orderId && order.buyer === buyer),
+      list: async (buyer, { drop, state, limit, after }) =>
+        orders
+          .filter((order) => order.buyer === buyer && (drop ?? order.drop) === order.drop)
+          .filter((order) => (state ?? order.state) === order.state)
+          .sort((a, b) => b.acceptedAtMs - a.acceptedAtMs)
+          .filter((order) => after === undefined || order.acceptedAtMs < after.acceptedAtMs)
+          .slice(0, limit),
+    },
+    settlements,
+    health: { readiness: async () => answers.readiness },
+    secondLookMs: 1,
+  }
+
+  /** Somebody with an account and a token. */
+  async function person(role: Role = 'fan') {
+    const user = mint<UserId>()
+    accounts.set(user, { userId: user, email: `${user}@example.com`, displayName: role, role, passwordHash: '' })
+    return { user, creator: user as string as CreatorId, token: (await tokens.issue({ user, role })).token }
+  }
+
+  /** A drop of 10 shirts that exists in Postgres. */
+  function drop(creator: CreatorId, change: Partial<DropRecord> = {}): DropRecord {
+    const record: DropRecord = {
+      ...{ drop: mint<DropId>(), creator, productId: mint<ProductId>(), title: 'Tour shirt', phase: 'open' },
+      ...{ opensAtMs: Date.UTC(2030, 4, 1), closesAtMs: null, limitPerBuyer: 2, lowStockAt: null },
+      position: { epoch: 1, seq: 5 },
+      items: [
+        { sku: 'SHIRT' as Sku, title: 'Shirt', priceMinor: 3900, currency: 'EUR', total: 10, sold: 4, limit: null },
+      ],
+      ...change,
+    }
+    drops.set(record.drop, record)
+    return record
+  }
+
+  return {
+    world,
+    routes: apiRoutes(world),
+    tokens,
+    settlements,
+    accounts,
+    drops,
+    rooms,
+    orders,
+    asked,
+    answers,
+    person,
+    drop,
+  }
+}
+
+export function away(): never {
+  throw new Fault('unavailable', { dependency: 'redis', host: 'redis.internal:6379' })
+}

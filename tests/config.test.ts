@@ -1,0 +1,152 @@
+/** Settings, and that nothing secret is ever said about them. */
+import { describe, expect, it } from 'vitest'
+import { Fault } from '../protocol/faults.ts'
+import { describeConfig, type Environment, readConfig } from '../server/config.ts'
+import { makeLog } from '../server/log.ts'
+
+const SECRET = '9f1c0b7e5a3d42688d6e01f7a2b4c39e'
+const base = {
+  REDIS_URL: 'redis://127.0.0.1:6379/0',
+  NATS_URL: 'nats://127.0.0.1:4222',
+  DATABASE_URL: 'postgres://livedrop@127.0.0.1:5432/livedrop',
+  LIVEDROP_JWT_SECRET: SECRET,
+}
+const production = {
+  NODE_ENV: 'production',
+  REDIS_URL: 'redis://ld:Xk29fmQ0@redis:6379',
+  NATS_URL: 'nats://ld:Xk29fmQ0@nats:4222',
+  DATABASE_URL: 'postgres://ld:Xk29fmQ0@db:5432/livedrop',
+  LIVEDROP_JWT_SECRET: SECRET,
+}
+
+function problems(environment: Environment, readFile?: (path: string) => string): string[] {
+  try {
+    readConfig(environment, readFile)
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'misconfigured') throw error
+    for (const line of error.facts.problems as string[]) expect(error.message).toContain(line)
+    return error.facts.problems as string[]
+  }
+  return []
+}
+
+describe('settings', () => {
+  it('[G1] four must be given, and the others have defaults', () => {
+    const config = readConfig(base)
+
+    expect(config).toMatchObject({ host: '127.0.0.1', port: 8080, prefix: 'ld', origins: [], logLevel: 'info' })
+    expect(config.nodeId).toMatch(/^node-[0-9a-f]{10}$/)
+    expect(readConfig(base).nodeId).not.toBe(config.nodeId)
+    expect(readConfig(production).host).toBe('0.0.0.0')
+  })
+
+  it('[G1] everything that is wrong is said at once', () => {
+    expect(problems({ LIVEDROP_PORT: '80800', NODE_ENV: 'prod', LIVEDROP_PREFIX: 'LD*' })).toEqual([
+      'REDIS_URL is not set',
+      'NATS_URL is not set',
+      'DATABASE_URL is not set',
+      'LIVEDROP_JWT_SECRET is not set',
+      'NODE_ENV must be one of development, test, production',
+      'LIVEDROP_PORT must be a port is 0 to 65535',
+      'LIVEDROP_PREFIX must be a prefix is a-z, then up to 31 of a-z 0-9 -',
+    ])
+  })
+
+  it('[G1] an empty variable is one that is not set', () => {
+    expect(problems({ ...base, REDIS_URL: '' })).toEqual(['REDIS_URL is not set'])
+    expect(readConfig({ ...base, LIVEDROP_PORT: '' }).port).toBe(8080)
+  })
+
+  it.each([
+    ['REDIS_URL', 'http://127.0.0.1'],
+    ['REDIS_URL', 'hunter2'],
+    ['NATS_URL', 'redis://hunter2@x'],
+    ['DATABASE_URL', 'mysql://u:hunter2@x/y'],
+    ['LIVEDROP_JWT_SECRET', 'hunter2'],
+    ['LIVEDROP_JWT_SECRET', 'hunter2'.padEnd(31, 'x')],
+    ['LIVEDROP_PORT', '-1'],
+    ['LIVEDROP_PORT', '1e3'],
+    ['LIVEDROP_PORT', 'hunter2'],
+    ['LIVEDROP_HOST', 'hunter2 x'],
+    ['LIVEDROP_ORIGINS', 'https://a.example/hunter2'],
+    ['LIVEDROP_ORIGINS', 'hunter2'],
+    ['LIVEDROP_NODE_ID', 'Hunter2.'],
+    ['LIVEDROP_LOG_LEVEL', 'hunter2'],
+    ['NODE_ENV', 'hunter2'],
+  ])('[G2] names %s and never the value it has (%s)', (variable, value) => {
+    const said = problems({ ...base, [variable]: value })
+
+    expect(said).toHaveLength(1)
+    expect(said[0]).toMatch(new RegExp(`^${variable} `))
+    expect(said[0]?.toLowerCase()).not.toContain('hunter2')
+  })
+
+  it('[G3] a secret may come from a file, from one place only', () => {
+    const { LIVEDROP_JWT_SECRET: _, ...rest } = base
+    const file = { ...rest, LIVEDROP_JWT_SECRET_FILE: '/run/secrets/jwt' }
+
+    expect(readConfig(file, () => `${SECRET}\n`).jwtSecret).toBe(SECRET)
+    expect(problems({ ...base, ...file }, () => SECRET)).toEqual([
+      'LIVEDROP_JWT_SECRET is set twice, once by LIVEDROP_JWT_SECRET_FILE',
+    ])
+    const missing = problems({ ...rest, LIVEDROP_JWT_SECRET_FILE: `/no/${SECRET}` })
+    expect(missing).toContain('LIVEDROP_JWT_SECRET_FILE cannot be read')
+    expect(missing.join()).not.toContain(SECRET)
+  })
+
+  it.each<[string, Environment, string]>([
+    ['a repeated byte', { LIVEDROP_JWT_SECRET: 'a'.repeat(64) }, 'LIVEDROP_JWT_SECRET'],
+    ['a repeated word', { LIVEDROP_JWT_SECRET: 'kq7Zb2mX'.repeat(4) }, 'LIVEDROP_JWT_SECRET'],
+    ['a known default', { LIVEDROP_JWT_SECRET: 'changeme-9f1c0b7e5a3d42688d6e01f7' }, 'LIVEDROP_JWT_SECRET'],
+    ['Redis without a password', { REDIS_URL: 'redis://redis:6379' }, 'REDIS_URL'],
+    ['NATS without credentials', { NATS_URL: 'nats://nats:4222' }, 'NATS_URL'],
+    ['a default password', { DATABASE_URL: 'postgres://ld:postgres@db/livedrop' }, 'DATABASE_URL'],
+    ['a default password in escapes', { DATABASE_URL: 'postgres://ld:%70ostgres@db/livedrop' }, 'DATABASE_URL'],
+    ['a broken escape', { DATABASE_URL: 'postgres://ld:%zz@db/livedrop' }, ''],
+    ['any origin', { LIVEDROP_ORIGINS: 'https://shop.example.com, *' }, 'LIVEDROP_ORIGINS'],
+  ])('[G4] production refuses %s', (_, change, variable) => {
+    const said = problems({ ...production, ...change })
+
+    expect(said.map((line) => line.split(' ')[0])).toEqual(variable === '' ? [] : [variable])
+    expect(problems({ ...base, ...change, NODE_ENV: 'development' })).toEqual([])
+  })
+
+  it('[G5] the documentation is made from the schema', () => {
+    const table = describeConfig()
+
+    expect(table).toContain('| `REDIS_URL` or `REDIS_URL_FILE` | required | Where the ledger is. |')
+    expect(table).toContain('| `LIVEDROP_PORT` | 8080 |')
+    expect(table).toContain('| `LIVEDROP_PREFIX` | ld |')
+    expect(table.split('\n')).toHaveLength(2 + 11)
+  })
+})
+
+describe('the log', () => {
+  it('[G6] cuts out what is secret, by its name', () => {
+    const written: string[] = []
+    const log = makeLog({ level: 'debug', node: 'node-1', to: { write: (line) => void written.push(line) } })
+    const secret = 'hunter2'
+
+    log.info('signed.in', { token: secret, headers: { authorization: secret, cookie: secret } })
+    log.warn('order.sent', { order: { claim: { key: secret, password: secret } }, drop: 'd1' })
+    log.error('broke', { cause: new Fault('unavailable', { password: secret, host: 'h' }) })
+    log.debug('config', { config: { jwtSecret: secret, redisUrl: secret } })
+
+    expect(written.join('')).not.toContain(secret)
+    const lines = written.map((line) => JSON.parse(line))
+    expect(lines[0]).toMatchObject({ level: 'info', node: 'node-1', event: 'signed.in', token: '[cut]' })
+    expect(lines[1]).toMatchObject({ level: 'warn', drop: 'd1' })
+    expect(lines[2]).toMatchObject({ level: 'error', cause: { code: 'unavailable', facts: { host: 'h' } } })
+    expect(lines).toHaveLength(4)
+  })
+
+  it('[G6] says nothing below its level', () => {
+    const written: string[] = []
+    const log = makeLog({ level: 'warn', to: { write: (line) => void written.push(line) } })
+
+    log.info('nothing')
+    log.warn('something')
+
+    expect(written).toHaveLength(1)
+  })
+})

@@ -1,0 +1,49 @@
+/** The world of the drop book's tests on MemoryDropBook. */
+import { randomUUID } from 'node:crypto'
+import type { CreatorId, DropId, Sku } from '../../protocol/ids.ts'
+import { MemoryDropBook } from '../../storage/orders/memory-drop-book.ts'
+import type { DropBookWorld, DropPlan } from './drop-book-world.ts'
+
+export function memoryWorld(): DropBookWorld & { book: MemoryDropBook } {
+  const book = new MemoryDropBook()
+  return {
+    book,
+    async plan({ stock = { shoe: 10 }, limits = {}, limit, phase = 'open', opensAtMs = 1, closesAtMs }: DropPlan = {}) {
+      const [drop, creator] = [randomUUID() as DropId, randomUUID() as CreatorId]
+      const items = Object.entries(stock).map(([sku, total]) => ({
+        sku: sku as Sku,
+        total,
+        limit: limits[sku] ?? null,
+      }))
+      const ends = { closesAtMs: closesAtMs ?? null, limitPerBuyer: limit ?? null }
+      book.add({ drop, creator, phase, opensAtMs, ...ends, items })
+      return { drop, creator }
+    },
+    async restock(drop, opId, sku, qty) {
+      book.restock(drop, opId, [{ sku: sku as Sku, qty }])
+    },
+    async read(drop) {
+      const it = book.read(drop)
+      const held = [...it.held].flatMap(([buyer, units]) => [...units].map(([sku, n]) => [`${buyer} ${sku}`, n]))
+      return {
+        phase: it.phase,
+        opensAtMs: it.opensAtMs,
+        watermark: it.watermark,
+        sold: Object.fromEntries([...it.items.values()].map((item) => [item.sku, item.sold])),
+        orders: Object.fromEntries(
+          [...it.orders.values()].map(({ orderId, state, reason }) => [orderId, reason ? `${state} ${reason}` : state]),
+        ),
+        held: Object.fromEntries(held),
+        events: [...it.events],
+        told: it.outbox
+          .flatMap(({ kind, orders, phase }) =>
+            kind === 'drop_phase'
+              ? [`${kind} ${phase}`]
+              : orders.map(({ orderId, reason }) => [kind, orderId, reason].filter(Boolean).join(' ')),
+          )
+          .sort(),
+        ops: [...it.ops].map(([opId, applied]) => (applied ? `${opId} applied` : opId)).sort(),
+      }
+    },
+  }
+}

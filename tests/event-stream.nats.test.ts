@@ -1,0 +1,77 @@
+import { describe, expect, inject, it, vi } from 'vitest'
+import { NatsBus } from '../bus/nats-bus.ts'
+import { NatsEventStream } from '../bus/nats-event-stream.ts'
+import { type Subjects, subjects } from '../bus/subjects.ts'
+import { eventStreamContract } from './contracts/bus-event-stream.ts'
+import { notedLog } from './contracts/bus-log.ts'
+import { throughProxy } from './contracts/bus-worlds.ts'
+import { uniquePrefix } from './setup/prefix.ts'
+
+const prefix = uniquePrefix()
+
+eventStreamContract('the JetStream event stream', jetStreamWorld, () => prefix)
+
+async function jetStreamWorld(names: Subjects) {
+  const { proxy, url } = await throughProxy(inject('natsUrl'))
+  const bus = NatsBus.open({ url, name: 'test', log: notedLog(), redialMaxMs: 50 })
+  const observer = NatsBus.open({ url: inject('natsUrl'), name: 'observer', log: notedLog() })
+  await Promise.all([bus.ready(5_000), observer.ready(5_000)])
+  const api = (verb: string, body: object = {}) => jetStream(observer, `${verb}.${names.eventStream}`, body)
+
+  return {
+    stream: new NatsEventStream({ bus, subjects: names, maxBytes: 1024 * 1024 }),
+    bus: observer,
+    kept: async () => {
+      const { state } = await api('STREAM.INFO')
+      const { first_seq: first, last_seq: last } = state as { first_seq: number; last_seq: number }
+      const kept: string[] = []
+      for (let seq = first; seq <= last; seq += 1) {
+        const { message } = await api('STREAM.MSG.GET', { seq })
+        kept.push(Buffer.from((message as { data: string }).data, 'base64').toString())
+      }
+      return kept
+    },
+    wipe: async () => void (await api('STREAM.DELETE')),
+    cut: async () => {
+      proxy.cut()
+      await vi.waitFor(() => expect(bus.connected).toBe(false))
+    },
+    mend: async () => {
+      proxy.mend()
+      expect(await bus.ready(5_000)).toBe(true)
+    },
+    bodyMaxBytes: bus.bodyMaxBytes,
+    end: async () => {
+      await api('STREAM.DELETE')
+      await Promise.all([bus.close(), observer.close()])
+      await proxy.close()
+    },
+  }
+}
+
+async function jetStream(bus: NatsBus, verb: string, body: object): Promise<Record<string, unknown>> {
+  const asked = await bus.ask(`$JS.API.${verb}`, new TextEncoder().encode(JSON.stringify(body)), 5_000)
+  if (asked.heard !== 'answer') throw new Error(`JetStream: ${asked.heard}`)
+  return JSON.parse(new TextDecoder().decode(asked.body)) as Record<string, unknown>
+}
+
+describe('the stream in JetStream', () => {
+  it('[B32] is a file, keeps a day, remembers ids for two minutes, and lets the oldest go first', async () => {
+    const names = subjects(uniquePrefix())
+    const bus = NatsBus.open({ url: inject('natsUrl'), name: 'test', log: notedLog() })
+    await bus.ready(5_000)
+
+    await new NatsEventStream({ bus, subjects: names }).ensure(5_000)
+
+    const { config } = await jetStream(bus, `STREAM.INFO.${names.eventStream}`, {})
+    await jetStream(bus, `STREAM.DELETE.${names.eventStream}`, {})
+    await bus.close()
+    expect(config).toMatchObject({
+      subjects: [names.events],
+      storage: 'file',
+      max_age: 24 * 3_600 * 1e9,
+      duplicate_window: 120 * 1e9,
+      discard: 'old',
+    })
+  })
+})

@@ -1,0 +1,118 @@
+/** Orders as their buyers read them. */
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import type { DropId } from '../protocol/ids.ts'
+import { type OrderCursor, OrderReader, type OrderRecord } from '../storage/orders/order-reader.ts'
+import { ask, buyer } from './builders/people.ts'
+import { postgresWorld } from './contracts/drop-book-postgres.ts'
+import { at, order } from './contracts/drop-book-world.ts'
+import { type MigratedDatabase, migratedDatabase } from './setup/migrated-database.ts'
+
+let database: MigratedDatabase
+let reader: OrderReader
+let first: DropId
+let second: DropId
+/** Ana has six orders in two drops, one of them revoked; ben has one. */
+beforeAll(async () => {
+  database = await migratedDatabase(inject('databaseUrl'))
+  reader = new OrderReader(database.sql)
+  const { book, plan } = postgresWorld(database.sql)
+  first = (await plan({ stock: { shoe: 10, hat: 10 }, limits: { hat: 1 } })).drop
+  second = (await plan()).drop
+
+  await book.write(first, [
+    order(first, 'ana', at(1, 1), { shoe: 1, hat: 1 }, 'k1'),
+    order(first, 'ana', at(1, 2), { hat: 1 }, 'k2'),
+    order(first, 'ana', at(1, 3), { shoe: 1 }, 'k3'),
+    order(first, 'ben', at(1, 4)),
+  ])
+  await book.write(
+    second,
+    [1, 2, 3].map((n) => order(second, 'ana', at(1, n), { shoe: 1 }, `k${n}`)),
+  )
+})
+afterAll(() => database.close())
+
+async function pages(question: Partial<Parameters<OrderReader['list']>[1]>): Promise<OrderRecord[][]> {
+  const all: OrderRecord[][] = []
+  for (let after: OrderCursor | undefined; ; ) {
+    const page = await reader.list(buyer('ana'), { limit: 2, ...question, ...(after ? { after } : {}) })
+    if (page.length === 0) return all
+    all.push(page)
+    after = page.at(-1)
+  }
+}
+
+describe('OrderReader', () => {
+  it('[P25] answers a whole crowd with their own orders of a drop, in one question', async () => {
+    const mine = await reader.mine(first, [buyer('ana'), buyer('ben'), buyer('nobody')])
+
+    expect(mine.get(buyer('ben'))).toEqual([
+      { key: 'k1', orderId: ask(first, 'ben').orderId, state: 'confirmed', lines: [{ sku: 'shoe', qty: 1 }] },
+    ])
+    expect(mine.get(buyer('ana'))?.map(({ key, state, lines }) => ({ key, state, lines }))).toEqual([
+      {
+        key: 'k1',
+        state: 'confirmed',
+        lines: [
+          { sku: 'hat', qty: 1 },
+          { sku: 'shoe', qty: 1 },
+        ],
+      },
+      { key: 'k2', state: 'revoked', lines: [{ sku: 'hat', qty: 1 }] },
+      { key: 'k3', state: 'confirmed', lines: [{ sku: 'shoe', qty: 1 }] },
+    ])
+    expect(mine.get(buyer('nobody'))).toEqual([])
+    expect(await reader.mine(first, [])).toEqual(new Map())
+  })
+
+  it('[P25] says what became of orders by id, and nothing of unknown ones', async () => {
+    const [ana, nobody] = [ask(first, 'ana', {}, 'k2').orderId, ask(first, 'nobody').orderId]
+
+    expect(await reader.states([ana, nobody])).toEqual(
+      new Map([[ana, { state: 'revoked', buyer: buyer('ana'), key: 'k2' }]]),
+    )
+    expect(await reader.states([])).toEqual(new Map())
+  })
+
+  it("[P26] lists a buyer's orders newest first, each once over all pages, also those of one millisecond", async () => {
+    const found = await pages({})
+
+    expect(found.map((page) => page.length)).toEqual([2, 2, 2])
+    const rows = found.flat()
+    expect(new Set(rows.map((row) => row.orderId)).size).toBe(6)
+    const times = rows.map((row) => row.acceptedAtMs)
+    expect(times).toEqual([...times].sort((a, b) => b - a))
+    expect(new Set(times).size).toBe(3)
+    expect(rows.every((row) => row.buyer === buyer('ana'))).toBe(true)
+  })
+
+  it('[P26] lists by drop and by state', async () => {
+    expect((await pages({ drop: second })).flat()).toHaveLength(3)
+    const [revoked] = (await pages({ state: 'revoked' })).flat()
+    expect(revoked).toMatchObject({
+      drop: first,
+      key: 'k2',
+      reason: 'limit',
+      acceptedAtMs: 1_800_000_000_002,
+      confirmedAtMs: null,
+      lines: [{ sku: 'hat', qty: 1, priceMinor: 1_000, currency: 'EUR' }],
+    })
+  })
+
+  it('[P27] shows an order to the one whose it is, and to nobody else', async () => {
+    const { orderId } = ask(first, 'ben')
+
+    expect(await reader.byId(orderId, buyer('ben'))).toMatchObject({ orderId, state: 'confirmed', drop: first })
+    expect(await reader.byId(orderId, buyer('ana'))).toBeUndefined()
+    expect(await reader.byId(ask(first, 'nobody').orderId, buyer('ana'))).toBeUndefined()
+  })
+
+  it('[P26] walks an index for a page of orders, and never the whole table', async () => {
+    await database.sql`set enable_seqscan = off`
+    const plan = await database.sql.unsafe(
+      `explain select id from orders where buyer_id = '${buyer('ana')}' order by accepted_at desc, id desc limit 2`,
+    )
+
+    expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toMatch(/Index (Only )?Scan using orders_of_buyer/)
+  })
+})

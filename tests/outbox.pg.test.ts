@@ -1,0 +1,95 @@
+/** The outbox: everything committed is published at least once, by one node at a time, and again when the bus forgot. */
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { Fault } from '../protocol/faults.ts'
+import type { DropId } from '../protocol/ids.ts'
+import { Outbox, type OutboxRow } from '../storage/outbox/outbox.ts'
+import { buyer } from './builders/people.ts'
+import { postgresWorld } from './contracts/drop-book-postgres.ts'
+import { at, order, phase } from './contracts/drop-book-world.ts'
+import { type MigratedDatabase, migratedDatabase } from './setup/migrated-database.ts'
+
+let database: MigratedDatabase
+let outbox: Outbox
+let drop: DropId
+beforeAll(async () => {
+  database = await migratedDatabase(inject('databaseUrl'))
+  outbox = new Outbox(database.sql)
+})
+afterAll(() => database.close())
+
+/** Three rows: a confirmed pair, a revoked one, and a phase. */
+beforeEach(async () => {
+  await database.sql`delete from outbox`
+  const { book, plan } = postgresWorld(database.sql)
+  drop = (await plan({ stock: { shoe: 2 } })).drop
+  await book.write(drop, [
+    order(drop, 'ana', at(1, 1)),
+    order(drop, 'ben', at(1, 2)),
+    order(drop, 'cem', at(1, 3)),
+    phase('paused', at(1, 4)),
+  ])
+})
+
+const nothing = async () => undefined
+
+describe('Outbox', () => {
+  it('[O2] hands out what was committed, oldest first, with all that a consumer needs', async () => {
+    const told: OutboxRow[] = []
+
+    expect(await outbox.publishSome(10, async (rows) => void told.push(...rows))).toBe(3)
+
+    expect(told.map((row) => row.kind)).toEqual(['order_confirmed', 'order_revoked', 'drop_phase'])
+    expect(told[0]).toEqual({
+      id: expect.any(Number),
+      drop,
+      kind: 'order_confirmed',
+      body: [
+        { orderId: order(drop, 'ana', at(1, 1)).orderId, buyer: buyer('ana'), key: 'k1' },
+        { orderId: order(drop, 'ben', at(1, 2)).orderId, buyer: buyer('ben'), key: 'k1' },
+      ],
+      createdAtMs: expect.any(Number),
+    })
+    expect(told[1]?.body).toEqual([
+      { orderId: order(drop, 'cem', at(1, 3)).orderId, buyer: buyer('cem'), key: 'k1', reason: 'total' },
+    ])
+    expect(told[2]?.body).toMatchObject({ phase: 'paused', epoch: 1, seq: 4, title: 'Things', event: null })
+  })
+
+  it('[O2] publishes at most what it is asked for, and then the rest', async () => {
+    expect(await outbox.publishSome(2, nothing)).toBe(2)
+    expect(await outbox.unsent()).toBe(1)
+    expect(await outbox.publishSome(2, nothing)).toBe(1)
+    expect(await outbox.publishSome(2, nothing)).toBe(0)
+  })
+
+  it('[O3] counts nothing as sent when publishing fails', async () => {
+    const failure = new Fault('unavailable', { dependency: 'nats' })
+
+    await expect(outbox.publishSome(10, () => Promise.reject(failure))).rejects.toBe(failure)
+
+    expect(await outbox.unsent()).toBe(3)
+  })
+
+  it('[O4] gives no row to two publishers at once', async () => {
+    const ids: number[] = []
+    const other = new Outbox(database.sql)
+
+    const count = await outbox.publishSome(2, async (rows) => {
+      ids.push(...rows.map((row) => row.id))
+      expect(await other.publishSome(10, async (rest) => void ids.push(...rest.map((row) => row.id)))).toBe(1)
+    })
+
+    expect(count).toBe(2)
+    expect(new Set(ids).size).toBe(3)
+    expect(await outbox.unsent()).toBe(0)
+  })
+
+  it('[O5] sends again what was sent since the bus lost its memory', async () => {
+    await outbox.publishSome(10, nothing)
+    await database.sql`update outbox set sent_at = now() - interval '2 hours' where kind = 'drop_phase'`
+
+    expect(await outbox.refill(Date.now() - 3_600_000)).toBe(2)
+
+    expect(await outbox.unsent()).toBe(2)
+  })
+})

@@ -1,0 +1,107 @@
+/** The tree keeps itself: imports point one way, and each library has one door. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..')
+
+/** What a folder may import besides itself. Folders that are not named here may import anything. */
+const MAY_SEE: Record<string, string[]> = {
+  protocol: [],
+  rooms: ['protocol'],
+  bus: ['protocol', 'rooms'],
+  storage: ['protocol', 'rooms', 'bus'],
+  server: ['protocol', 'rooms', 'bus', 'storage'],
+  stack: ['protocol'],
+}
+
+/** Libraries that only one place may import. */
+const DOORS: Record<string, RegExp> = {
+  'uWebSockets.js': /^server\/transports\//,
+  ioredis: /^storage\/redis\.ts$/,
+  postgres: /^storage\/postgres\.ts$/,
+  umzug: /^storage\/migrate\.ts$/,
+  nats: /^bus\/nats-bus\.ts$/,
+  msgpackr: /^protocol\/codec\.ts$/,
+  jose: /^server\/inbound\/tokens\.ts$/,
+  '@node-rs/argon2': /^server\/inbound\/passwords\.ts$/,
+  pino: /^server\/log\.ts$/,
+}
+
+interface Import {
+  file: string
+  target: string
+}
+
+function sources(): string[] {
+  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts'], { cwd: ROOT, encoding: 'utf8' })
+  return listed.split('\n').filter((file) => file !== '')
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  const found = text.matchAll(/^\s*(?:import|export)\b[^'"]*?from\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm)
+  return [...found].map((match) => ({ file, target: match[1] ?? match[2] ?? '' }))
+}
+
+const folderOf = (file: string) => file.split('/')[0] ?? ''
+const files = sources()
+const product = files.filter((file) => folderOf(file) in MAY_SEE)
+const imports = product.flatMap(importsOf)
+
+describe('the tree', () => {
+  it('[X1] imports point one way', () => {
+    const wrong = imports.filter(({ file, target }) => {
+      if (!target.startsWith('.')) return false
+      const to = folderOf(normalize(join(dirname(file), target)))
+      return to !== folderOf(file) && !MAY_SEE[folderOf(file)]?.includes(to)
+    })
+
+    expect(wrong).toEqual([])
+    expect(imports.length).toBeGreaterThan(50)
+  })
+
+  it('[X2] each library has one door', () => {
+    const wrong = imports.filter(({ file, target }) => {
+      const door = DOORS[target]
+      return door !== undefined && !door.test(file)
+    })
+
+    expect(wrong).toEqual([])
+  })
+
+  it('[X2] rooms and protocol know no library but zod and the codec', () => {
+    const known = /^(\.|node:|zod$)/
+    const wrong = imports.filter(({ file, target }) => {
+      if (folderOf(file) === 'rooms') return !/^(\.|node:)/.test(target)
+      if (folderOf(file) === 'protocol') return !known.test(target) && !DOORS[target]?.test(file)
+      return false
+    })
+
+    expect(wrong).toEqual([])
+  })
+
+  it('[X3] rooms read no clock of their own', () => {
+    const clocks = /\b(Date\.now|new Date\(|performance\.now|setTimeout|setInterval|setImmediate|Math\.random)\b/
+    const wrong = product.filter((file) => folderOf(file) === 'rooms' && clocks.test(codeOf(file)))
+
+    expect(wrong).toEqual([])
+  })
+
+  it('[X4] every source opens by saying what it is', () => {
+    const silent = product.filter((file) => !readFileSync(join(ROOT, file), 'utf8').startsWith('/**'))
+
+    expect(silent).toEqual([])
+  })
+
+  it('[X4] no file is named for the office', () => {
+    const office = /(^|\/)(helpers?|utils?|common|lib|types|misc|manager)\.ts$/
+
+    expect(files.filter((file) => office.test(file))).toEqual([])
+  })
+})
+
+function codeOf(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+}

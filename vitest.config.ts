@@ -1,0 +1,20 @@
+/**
+ * How the tests run: in processes of their own, two at a time, against one real Redis, NATS and Postgres that
+ * tests/setup/servers.ts starts before the first test and stops after the last.
+ */
+import { defineConfig } from 'vitest/config'
+
+const report = process.env.LIVEDROP_TEST_REPORT
+
+export default defineConfig({
+  test: {
+    environment: 'node',
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    include: ['tests/**/*.test.ts'],
+    globalSetup: ['tests/setup/servers.ts'],
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+  },
+})
