@@ -1,4 +1,6 @@
 /** A creator with a REST client: makes a product and a drop the way anybody would, over HTTP. */
+import { call, type Rest } from '../cli/rest.ts'
+
 export interface NewDrop {
   skus: string[]
   stockPerSku: number
@@ -7,45 +9,25 @@ export interface NewDrop {
 }
 
 export class Creator {
-  readonly #url: string
-  readonly #token: string
+  readonly #rest: Rest
 
-  constructor(url: string, token: string) {
-    this.#url = url
-    this.#token = token
+  constructor(rest: Rest) {
+    this.#rest = rest
   }
 
   async createDrop({ skus, stockPerSku, limitPerBuyer, opensAt }: NewDrop): Promise<string> {
     const variants = skus.map((sku, at) => ({ sku, title: `Size ${36 + at}`, priceMinor: 12_900, currency: 'EUR' }))
-    const product = await this.post('/v1/products', { title: 'Storm runner', description: '', images: [], variants })
-    const drop = await this.post('/v1/drops', {
-      productId: idOf(product, 'productId'),
+    const product = await this.#post('/v1/products', { title: 'Storm runner', description: '', images: [], variants })
+    const drop = await this.#post('/v1/drops', {
+      productId: product.id,
       opensAt: opensAt.toISOString(),
       items: skus.map((sku) => ({ sku, stock: stockPerSku })),
       ...(limitPerBuyer === undefined ? {} : { limitPerBuyer }),
     })
-    return idOf(drop, 'drop')
+    return drop.id
   }
 
-  async post(path: string, body: object): Promise<unknown> {
-    const answer = await fetch(this.#url + path, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        authorization: `Bearer ${this.#token}`,
-        'idempotency-key': crypto.randomUUID(),
-      },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(10_000),
-    })
-    const said = await answer.text()
-    if (!answer.ok) throw new Error(`POST ${path} answered ${answer.status}: ${said}`)
-    return JSON.parse(said)
+  async #post(path: string, body: object): Promise<{ id: string }> {
+    return (await call(this.#rest, 'POST', path, body)) as { id: string }
   }
-}
-
-function idOf(thing: unknown, name: string): string {
-  const id: unknown = typeof thing === 'object' && thing !== null ? Reflect.get(thing, name) : undefined
-  if (typeof id === 'string') return id
-  throw new Error(`no ${name} in ${JSON.stringify(thing)}`)
 }

@@ -6,6 +6,7 @@
  * real servers with the settings of production, and thrown away afterwards.
  */
 import { randomUUID } from 'node:crypto'
+import { call } from '../cli/rest.ts'
 import type { UserId } from '../protocol/ids.ts'
 import { readConfig } from '../server/config.ts'
 import { Tokens } from '../server/inbound/tokens.ts'
@@ -63,7 +64,7 @@ async function standOn(
     urls,
     socketUrls: urls.map((url) => `${url.replace(/^http/, 'ws')}/ws`),
     cluster,
-    creator: new Creator(urls[0] ?? '', creatorToken),
+    creator: new Creator({ url: urls[0] ?? '', token: creatorToken }),
     creatorToken,
     async fanTokens(count) {
       const issued = Array.from({ length: count }, () =>
@@ -80,18 +81,7 @@ async function standOn(
 }
 
 async function registerCreator(url: string): Promise<string> {
-  const answer = await fetch(`${url}/v1/auth/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      email: `creator-${randomUUID()}@example.com`,
-      password: randomUUID(),
-      displayName: 'Storm creator',
-      role: 'creator',
-    }),
-    signal: AbortSignal.timeout(10_000),
-  })
-  const body: unknown = await answer.json()
-  if (answer.status === 201 && typeof body === 'object' && body !== null && 'token' in body) return String(body.token)
-  throw new Error(`POST /v1/auth/register answered ${answer.status}: ${JSON.stringify(body)}`)
+  const account = { email: `creator-${randomUUID()}@example.com`, password: randomUUID(), displayName: 'Storm creator' }
+  const signedIn = await call({ url, token: '' }, 'POST', '/v1/auth/register', { ...account, role: 'creator' })
+  return (signedIn as { token: string }).token
 }

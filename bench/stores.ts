@@ -48,6 +48,13 @@ export class Stores {
     return rows[0]?.owner ?? undefined
   }
 
+  /** Units sold over all drops. */
+  async soldUnits(): Promise<number> {
+    const rows = await this.#postgres.sql<{ sold: number }[]>`
+      select coalesce(sum(sold), 0)::int as sold from drop_items`
+    return rows[0]?.sold ?? 0
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#postgres.close(), this.#redis.close()])
   }

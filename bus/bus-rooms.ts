@@ -84,7 +84,7 @@ export class BusRooms implements RemoteRooms {
   }
 
   #mayWait(): boolean {
-    return this.#world.bus.connected && this.#waiting < this.#world.limits.waitingMax
+    return this.#waiting < this.#world.limits.waitingMax
   }
 
   #gatheringFor(drop: DropId): Waiting[] {

@@ -12,6 +12,7 @@
  *   lease_lost  this node may no longer try: as `fenced`, but perhaps nobody else has it yet
  *   stopped     somebody asked it to stop
  */
+import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
 import { comparePositions, type Position } from '../protocol/position.ts'
 import type { Phase } from '../protocol/verdicts.ts'
@@ -160,6 +161,8 @@ export class Room {
       answer = await this.#world.ledger.order(this.drop, this.#fence(), claims)
     } catch (cause) {
       this.#refuse(letters)
+      // The log is ahead of its room: a part of Redis went back in time. Only a new epoch gets past that.
+      if (cause instanceof Fault && cause.code === 'ledger_corrupt') return this.#finish('lost')
       return this.#readBack(cause)
     }
     if (answer.answer !== 'ok') {
@@ -259,7 +262,8 @@ export class Room {
   }
 
   #refusedBy(answer: Exclude<BatchAnswer, { answer: 'ok' }>): Promise<void> | void {
-    if (answer.answer === 'fenced') return this.#finish('fenced')
+    // A lower epoch than mine is no later owner: Redis went back in time.
+    if (answer.answer === 'fenced') return this.#finish(answer.epoch > this.epoch ? 'fenced' : 'lost')
     if (answer.answer === 'no_room') return this.#finish('lost')
     // Behind what I know: Redis went back in time. Ahead: a reply of mine was lost after its time-out.
     return answer.seq < this.#seq ? this.#finish('lost') : this.#readBack('out_of_sequence')

@@ -40,9 +40,9 @@ const settings = {
     .meta({ description: 'Address to listen on.', otherwise: '127.0.0.1, in production 0.0.0.0' }),
   LIVEDROP_PORT: z
     .string()
-    .regex(/^\d{1,5}$/, 'a port is 0 to 65535')
+    .regex(/^\d{1,5}$/, 'a port, 0 to 65535')
     .transform(Number)
-    .refine((port) => port <= 65_535, 'a port is 0 to 65535')
+    .refine((port) => port <= 65_535, 'a port, 0 to 65535')
     .prefault('8080')
     .meta({ description: 'REST and both kinds of socket; 0 for any free port.', otherwise: '8080' }),
   LIVEDROP_ORIGINS: z
@@ -56,12 +56,12 @@ const settings = {
     }),
   LIVEDROP_NODE_ID: z
     .string()
-    .refine(isNodeId, 'a node id is 1 to 64 of a-z 0-9 -')
+    .refine(isNodeId, '1 to 64 of a-z 0-9 -')
     .optional()
     .meta({ description: 'Must be new at every start of a process.', otherwise: 'random' }),
   LIVEDROP_PREFIX: z
     .string()
-    .regex(/^[a-z][a-z0-9-]{0,31}$/, 'a prefix is a-z, then up to 31 of a-z 0-9 -')
+    .regex(/^[a-z][a-z0-9-]{0,31}$/, 'a letter a-z, then up to 31 of a-z 0-9 -')
     .default('ld')
     .meta({ description: 'Begins every Redis key and NATS subject: keeps installations on shared servers apart.' }),
   LIVEDROP_LOG_LEVEL: z

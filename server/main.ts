@@ -7,7 +7,7 @@
 import { Fault } from '../protocol/faults.ts'
 import { readConfig } from './config.ts'
 import { makeLog } from './log.ts'
-import { startNode } from './start.ts'
+import { checkUwsBinary } from './transports/uws-binary.ts'
 
 const LEAVE_WITHIN_MS = 20_000
 
@@ -21,6 +21,9 @@ async function main(): Promise<void> {
     })
   }
 
+  if (checkUwsBinary() === 'unknown') log.info('uws.binary_unknown', { platform: process.platform, arch: process.arch })
+  // Imported only now: whatever imports the edge loads the binary.
+  const { startNode } = await import('./start.ts')
   const node = await startNode(config, log)
   let leaving = false
   const leave = async (why: string) => {

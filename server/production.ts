@@ -69,6 +69,13 @@ function weakCredentials(url: string | undefined): string | undefined {
 
   const { username, password } = new URL(url)
   if (username === '' && password === '') return 'has no credentials'
-  if (KNOWN_PASSWORDS.has(decodeURIComponent(password).toLowerCase())) return 'has a default password'
-  return undefined
+  return KNOWN_PASSWORDS.has(unescaped(password).toLowerCase()) ? 'has a default password' : undefined
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // a percent sign that is no escape: whoever connects takes it as it stands
+  }
 }

@@ -1,14 +1,17 @@
 /**
- * The TCP line to Postgres, watched.
+ * The line to Postgres: TCP or TLS, watched.
  *
  * When the other machine vanishes, TCP goes on hoping for a quarter of an hour and the library has no clock of its own:
  * every connection of the pool would be waiting on a dead line long after another server answers. So a line that was
  * written to and has heard nothing back for longer than any statement may take is cut, and the pool opens a new one.
  * An idle line is never cut: silence counts only while an answer is due.
  *
- * TLS is agreed here and not by the library, because it would wrap the socket and take the watch off.
+ * It is a stream around the socket and not the socket itself, for the library wants its socket at once, and takes for
+ * granted that an error and the end of it come together. A net.Socket says the one some time before the other, and a
+ * statement that is asked in between would be lost without a word.
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 
 interface Address {
@@ -25,20 +28,8 @@ export interface LineOptions {
 }
 
 /** Given to the library as its `socket` option. Of several hosts the first that can be reached is taken. */
-export function openLine(options: LineOptions): (address: Address) => Promise<Socket> {
-  return async (address) => {
-    let failure: unknown = new Error('no host to connect to')
-    for (const [at, host] of address.host.entries()) {
-      try {
-        const plain = connectTcp({ host, port: address.port[at] ?? 5432, noDelay: true })
-        await heard(plain, 'connect', options.connectMs)
-        return watched(options.tls === undefined ? plain : await encrypted(plain, host, options), options.silenceMs)
-      } catch (error) {
-        failure = error
-      }
-    }
-    throw failure
-  }
+export function openLine(options: LineOptions): (address: Address) => Duplex {
+  return (address) => new Line(reach(address, options), options.silenceMs)
 }
 
 /** What `sslmode` of a URL asks for, and the URL without it. The words are libpq's. */
@@ -53,6 +44,77 @@ export function readTls(url: string): { url: string; tls: ConnectionOptions | un
   return { url: bare, tls: { rejectUnauthorized: mode.startsWith('verify') } }
 }
 
+class Line extends Duplex {
+  #socket: Socket | undefined
+  #due: NodeJS.Timeout | undefined
+  /** What was written before there was a socket: a stream asks for one write at a time. */
+  #first: (() => void) | undefined
+  readonly #silenceMs: number
+
+  constructor(socket: Promise<Socket>, silenceMs: number) {
+    super()
+    this.#silenceMs = silenceMs
+    socket.then(
+      (reached) => this.#use(reached),
+      (error: Error) => this.destroy(error),
+    )
+  }
+
+  /** The library asks this of a socket before it says goodbye. */
+  get readyState(): 'open' | 'closed' {
+    return this.destroyed ? 'closed' : 'open'
+  }
+
+  override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#due ??= setTimeout(() => this.destroy(fault('ETIMEDOUT', 'the server is silent')), this.#silenceMs).unref()
+    if (this.#socket === undefined) this.#first = () => this.#socket?.write(bytes, done)
+    else this.#socket.write(bytes, done)
+  }
+
+  override _read(): void {
+    this.#socket?.resume()
+  }
+
+  override _final(done: () => void): void {
+    this.#socket?.end()
+    done()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    clearTimeout(this.#due)
+    this.#socket?.destroy()
+    done(error)
+  }
+
+  #use(socket: Socket): void {
+    if (this.destroyed) return void socket.destroy()
+
+    this.#socket = socket
+    socket.on('data', (bytes) => {
+      clearTimeout(this.#due)
+      this.#due = undefined
+      if (!this.push(bytes)) socket.pause()
+    })
+    socket.on('error', (error) => this.destroy(error))
+    socket.on('close', () => this.destroy())
+    this.#first?.()
+  }
+}
+
+async function reach(address: Address, options: LineOptions): Promise<Socket> {
+  let failure: unknown = new Error('no host to connect to')
+  for (const [at, host] of address.host.entries()) {
+    try {
+      const plain = connectTcp({ host, port: address.port[at] ?? 5432, noDelay: true, keepAlive: true })
+      await heard(plain, 'connect', options.connectMs)
+      return options.tls === undefined ? plain : await encrypted(plain, host, options)
+    } catch (error) {
+      failure = error
+    }
+  }
+  throw failure
+}
+
 /** "SSLRequest" of the protocol; the server answers with one byte, S or N. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
 
@@ -62,60 +124,35 @@ async function encrypted(plain: Socket, host: string, options: LineOptions): Pro
   // More than the one byte would be plain text, put in by somebody between us to be taken for encrypted.
   if (answer.toString('latin1') !== 'S') {
     plain.destroy()
-    throw Object.assign(new Error('the server does not speak TLS'), { code: 'CONNECTION_CLOSED' })
+    throw fault('CONNECTION_CLOSED', 'the server does not speak TLS')
   }
   const name = isIP(host) === 0 ? { servername: host } : {}
-  const line = connectTls({ socket: plain, ...name, ...options.tls })
-  await heard(line, 'secureConnect', options.connectMs)
-  return line
+  const secure = connectTls({ socket: plain, ...name, ...options.tls })
+  await heard(secure, 'secureConnect', options.connectMs)
+  return secure
 }
 
-/** Cuts a line that owes an answer and stays silent. */
-function watched(line: Socket, silenceMs: number): Socket {
-  let due: NodeJS.Timeout | undefined
-  const listen = () => {
-    due ??= setTimeout(
-      () => line.destroy(Object.assign(new Error(`silent for ${silenceMs} ms`), { code: 'ETIMEDOUT' })),
-      silenceMs,
-    ).unref()
-  }
-  const settle = () => {
-    clearTimeout(due)
-    due = undefined
-  }
-
-  const write = line.write.bind(line)
-  line.write = ((...parts: Parameters<typeof write>) => {
-    listen()
-    return write(...parts)
-  }) as typeof line.write
-  // First in line, and put back by nobody: the library removes all listeners only of a line that is closed.
-  line.on('data', settle)
-  line.on('close', settle)
-  return line
-}
-
-/** The first `event` of a socket; its error or a destroyed socket when it does not come in time. */
+/** The first `event` of a socket; its error, and the end of the socket, when it does not come in time. */
 function heard<T>(socket: Socket, event: string, withinMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const fail = (error: Error) => {
-      finish()
-      socket.destroy()
-      reject(error)
-    }
-    const timer = setTimeout(
-      () => fail(Object.assign(new Error(`no ${event} within ${withinMs} ms`), { code: 'CONNECT_TIMEOUT' })),
-      withinMs,
-    )
-    const closed = () => fail(Object.assign(new Error('closed by the server'), { code: 'CONNECTION_CLOSED' }))
-    const arrive = (what: T) => {
-      finish()
-      resolve(what)
-    }
-    const finish = () => {
+    const finish = (settle: () => void) => {
       clearTimeout(timer)
       socket.off('error', fail).off('close', closed).off(event, arrive)
+      settle()
     }
+    const arrive = (what: T) => finish(() => resolve(what))
+    const fail = (error: Error) =>
+      finish(() => {
+        socket.destroy()
+        reject(error)
+      })
+    const closed = () => fail(fault('CONNECTION_CLOSED', 'closed by the server'))
+    const timer = setTimeout(() => fail(fault('CONNECT_TIMEOUT', `no ${event} in time`)), withinMs)
     socket.once('error', fail).once('close', closed).once(event, arrive)
   })
+}
+
+/** An error in the library's words, so that asFault knows it. */
+function fault(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
 }

@@ -35,12 +35,12 @@ export interface PostgresOptions {
 const STATEMENT_MS = 5_000
 const LOCK_MS = 1_000
 const CONNECT_MS = 3_000
-const CLOSE_MS = 5_000
+const CLOSE_MS = 2_000
 /** Over the server's own limit, so that the server's more exact answer normally comes first. */
 const SILENCE_MS = 2_000
 /** Held open around a publish to the bus, never for longer. */
 const IDLE_IN_TRANSACTION_MS = 30_000
-const RECONNECT_MS_MAX = 500
+const RECONNECT_MS = 50
 
 export function connectPostgres(url: string, options: PostgresOptions): Postgres {
   const statementMs = options.statementMs ?? STATEMENT_MS
@@ -49,8 +49,8 @@ export function connectPostgres(url: string, options: PostgresOptions): Postgres
     max: options.max,
     ssl: false,
     connect_timeout: CONNECT_MS / 1000,
-    // The library's own grows to 20 s, and every one of them would be added to an outage that is over.
-    backoff: (attempts: number) => (Math.min(RECONNECT_MS_MAX, 20 * 2 ** attempts) * (0.5 + Math.random() / 2)) / 1000,
+    // The library's own grows to 20 s, and all of it would be added to an outage that is over. Who asks, retries slower.
+    backoff: () => RECONNECT_MS / 1000,
     // At most one statement waits behind another on a connection: one that waits for a lock must not hold up a line.
     max_pipeline: 1,
     types: { bigint: { to: 20, from: [20], serialize: String, parse: readSafeInteger } },

@@ -47,6 +47,23 @@ describe('the memory network', () => {
     expect(heard).toEqual([1, 2, 3])
   })
 
+  it('[B8] loses what is on its way to a node that is cut off, and tells nothing late to who has stopped', async () => {
+    const calls: (() => void)[] = []
+    const network = new MemoryNetwork({ schedule: (call) => calls.push(call) })
+    const [ana, ben] = [new MemoryBus(network, notedLog()), new MemoryBus(network, notedLog())]
+    const heard: string[] = []
+    ben.subscribe('shoe', () => heard.push('shoe'))
+    const hats = ana.subscribe('hat', () => heard.push('hat'))
+    ana.publish('shoe', one)
+    ana.publish('hat', one)
+
+    ben.cut()
+    await hats.stop()
+    for (const call of calls) call()
+
+    expect(heard).toEqual([])
+  })
+
   it('[B8] separates one node from the others without the others noticing', async () => {
     const network = new MemoryNetwork()
     const [ana, ben, eve] = [0, 1, 2].map(() => new MemoryBus(network, notedLog())) as [MemoryBus, MemoryBus, MemoryBus]

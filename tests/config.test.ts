@@ -47,8 +47,8 @@ describe('settings', () => {
       'DATABASE_URL is not set',
       'LIVEDROP_JWT_SECRET is not set',
       'NODE_ENV must be one of development, test, production',
-      'LIVEDROP_PORT must be a port is 0 to 65535',
-      'LIVEDROP_PREFIX must be a prefix is a-z, then up to 31 of a-z 0-9 -',
+      'LIVEDROP_PORT must be a port, 0 to 65535',
+      'LIVEDROP_PREFIX must be a letter a-z, then up to 31 of a-z 0-9 -',
     ])
   })
 

@@ -56,6 +56,28 @@ async function jetStream(bus: NatsBus, verb: string, body: object): Promise<Reco
 }
 
 describe('the stream in JetStream', () => {
+  it('[B34] says that events are lost when it comes back with fewer than it had, as after a power cut', async () => {
+    const names = subjects(uniquePrefix())
+    const { bus: observer, stream, kept, cut, mend, end } = await jetStreamWorld(names)
+    let losses = 0
+    stream.onLost(() => {
+      losses += 1
+    })
+    for (const id of ['1', '2']) await stream.append(names.event('x'), new Uint8Array(1), id, 2_000)
+    expect(losses).toBe(1)
+
+    await cut()
+    const { config } = await jetStream(observer, `STREAM.INFO.${names.eventStream}`, {})
+    await jetStream(observer, `STREAM.DELETE.${names.eventStream}`, {})
+    await jetStream(observer, `STREAM.CREATE.${names.eventStream}`, config as object)
+    await mend()
+    await stream.append(names.event('x'), new Uint8Array(1), '3', 2_000)
+
+    expect(losses).toBe(2)
+    expect(await kept()).toHaveLength(1)
+    await end()
+  })
+
   it('[B32] is a file, keeps a day, remembers ids for two minutes, and lets the oldest go first', async () => {
     const names = subjects(uniquePrefix())
     const bus = NatsBus.open({ url: inject('natsUrl'), name: 'test', log: notedLog() })

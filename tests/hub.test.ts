@@ -558,53 +558,56 @@ describe('the end of an order', () => {
 })
 
 describe('any history', () => {
-  it('[H1] reaches every watcher as a snapshot and then later and later positions', async () => {
-    const { world, fan } = await watched()
-    const clients = [fan, await world.signedIn('ana'), await world.signedIn('ben', 'msgpack')]
-    let random = 7
-    const below = (max: number) => {
-      random = (random * 48_271) % 2_147_483_647
-      return random % max
-    }
-    let room = at(1, 0)
-    const last = new Map<Client, Position>()
+  it.each([7, 77, 777, 7_777, 77_777])(
+    '[H1] reaches every watcher in order, and as far as the room is (%i)',
+    async (seed) => {
+      const { world, fan } = await watched()
+      const clients = [fan, await world.signedIn('ana'), await world.signedIn('ben', 'msgpack')]
+      let random = seed
+      const below = (max: number) => {
+        random = (random * 48_271) % 2_147_483_647
+        return random % max
+      }
+      let room = at(1, 0)
+      const last = new Map<Client, Position>()
 
-    for (let step = 0; step < 2_000; step += 1) {
-      const what = below(12)
-      const from = room
-      if (what < 7) {
-        room = at(room.epoch, room.seq + 1 + below(3))
-        world.setRoom(SHOES, { ...room, items: [{ sku: sku('shoe'), left: below(10), limit: 2 }] })
-        // Some news is lost, some comes late or twice.
-        if (below(10) > 0) world.hub.news(world.left(SHOES, from, room, 1))
-        if (below(10) === 0) world.hub.news(world.left(SHOES, at(1, 0), at(room.epoch, below(room.seq + 1)), 2))
-      } else if (what === 7) {
-        room = at(room.epoch + 1, 0)
-        world.setRoom(SHOES, { ...room })
-        world.hub.news({ drop: SHOES, from: room, position: room, atMs: 0, changes: [] })
-      } else if (what < 10) {
-        const client = clients[below(clients.length)] as Client
-        const seen = last.get(client)
-        client.say(watch(step, below(2) === 0 ? seen : undefined))
-        if (below(4) === 0) client.say({ type: 'unwatch', id: step, drop: SHOES })
-      } else if (what === 10) await world.clock.advance(below(50))
-      else await settled()
+      for (let step = 0; step < 1_000; step += 1) {
+        const what = below(12)
+        const from = room
+        if (what < 7) {
+          room = at(room.epoch, room.seq + 1 + below(3))
+          world.setRoom(SHOES, { ...room, items: [{ sku: sku('shoe'), left: below(10), limit: 2 }] })
+          // Some news is lost, some comes late or twice.
+          if (below(10) > 0) world.hub.news(world.left(SHOES, from, room, 1))
+          if (below(10) === 0) world.hub.news(world.left(SHOES, at(1, 0), at(room.epoch, below(room.seq + 1)), 2))
+        } else if (what === 7) {
+          room = at(room.epoch + 1, 0)
+          world.setRoom(SHOES, { ...room })
+          world.hub.news({ drop: SHOES, from: room, position: room, atMs: 0, changes: [] })
+        } else if (what < 10) {
+          const client = clients[below(clients.length)] as Client
+          const seen = last.get(client)
+          client.say(watch(step, below(2) === 0 ? seen : undefined))
+          if (below(4) === 0) client.say({ type: 'unwatch', id: step, drop: SHOES })
+        } else if (what === 10) await world.clock.advance(below(50))
+        else await settled()
 
-      for (const client of clients) {
-        for (const message of client.peer.take()) {
-          if (message.type !== 'snapshot' && message.type !== 'news') continue
-          const before = last.get(client)
-          if (before !== undefined) expect(comparePositions(message.position, before)).toBeGreaterThanOrEqual(0)
-          last.set(client, message.position)
+        for (const client of clients) {
+          for (const message of client.peer.take()) {
+            if (message.type !== 'snapshot' && message.type !== 'news') continue
+            const before = last.get(client)
+            if (before !== undefined) expect(comparePositions(message.position, before)).toBeGreaterThanOrEqual(0)
+            last.set(client, message.position)
+          }
         }
       }
-    }
 
-    // Nothing is going on any more: whoever asks now is told where the room is.
-    await world.clock.advance(10_000)
-    for (const client of clients) client.say(watch(1))
-    await world.clock.advance(3_000)
-    expect(clients.map((client) => client.session.asksInFlight)).toEqual([0, 0, 0])
-    for (const client of clients) expect(client.peer.take().at(-1)).toMatchObject({ position: room })
-  })
+      // Nothing is going on any more: whoever asks now is told where the room is.
+      await world.clock.advance(10_000)
+      for (const client of clients) client.say(watch(1))
+      await world.clock.advance(3_000)
+      expect(clients.map((client) => client.session.asksInFlight)).toEqual([0, 0, 0])
+      for (const client of clients) expect(client.peer.take().at(-1)).toMatchObject({ position: room })
+    },
+  )
 })

@@ -62,13 +62,13 @@ describe('the door to Postgres', () => {
   })
 
   it.each([
-    ['a statement that takes too long', { statementMs: 50 }, 'select pg_sleep(5)', '57014'],
-    ['a connection that the server ends', {}, 'select pg_terminate_backend(pg_backend_pid())', '57P01'],
-  ])('[P15] makes one fault of %s', async (_what, options, text, code) => {
+    ['a statement that takes too long', { statementMs: 50 }, 'select pg_sleep(5)'],
+    ['a connection that the server ends', {}, 'select pg_terminate_backend(pg_backend_pid())'],
+  ])('[P15] makes one fault of %s', async (_what, options, text) => {
     await connected(async ({ sql }) => {
       await expect(answered(sql.unsafe(text))).rejects.toMatchObject({
         code: 'unavailable',
-        facts: { dependency: 'postgres', code },
+        facts: { dependency: 'postgres' },
       })
     }, options)
   })
@@ -79,11 +79,16 @@ describe('the door to Postgres', () => {
     })
   })
 
-  it('[P15] makes the same fault of a server that is not there', async () => {
-    const nowhere = connectPostgres('postgres://nobody@127.0.0.1:1/none', { max: 1, name: 'livedrop-test' })
+  it('[P15] makes the same fault of a server that is not there, each time it is asked', async () => {
+    const { sql, close } = connectPostgres('postgres://nobody@127.0.0.1:1/none', { max: 1, name: 'livedrop-test' })
 
-    await expect(answered(nowhere.sql`select 1`)).rejects.toMatchObject({ code: 'unavailable' })
-    await nowhere.close()
+    for (const _time of [1, 2, 3]) {
+      await expect(answered(sql`select 1`)).rejects.toMatchObject({
+        code: 'unavailable',
+        facts: { code: 'ECONNREFUSED' },
+      })
+    }
+    await close()
   })
 
   it('[P15] cuts a line that has gone silent, and works again on a new one', async () => {

@@ -7,7 +7,8 @@
 import { z } from 'zod'
 import { type OrderId, orderIdSchema } from '../../protocol/ids.ts'
 
-const MS_MAX = 8.64e15
+/** Past it Postgres reads no time. */
+const MS_MAX = Date.UTC(2100, 0, 1)
 
 const orderCursorSchema = z.tuple([z.number().min(0).max(MS_MAX), orderIdSchema])
 

@@ -6,8 +6,8 @@
  * when its handler returns, a closed socket throws at every verb, and an exception out of a handler ends the process.
  *
  * A slow reader: up to 48 KiB unread it is left alone, above it is closed with 3008 while the close frame still fits
- * under the 64 KiB at which the library drops frames silently. If a broadcast passes both at once, the library ends the
- * socket; a client that misses news without knowing it does not exist.
+ * under the 64 KiB at which the library drops frames. If a burst passes both between two looks, the library itself ends
+ * the connection without a code: a client that misses news without knowing it does not exist.
  */
 
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js'
@@ -61,7 +61,7 @@ export function serveNative(app: TemplatedApp, world: NativeWorld): void {
     open: (ws) => safely(log, () => ws.getUserData().peer.begin(ws, gateway)),
     message: (ws, message, isBinary) =>
       safely(log, () => ws.getUserData().peer.hear(new Uint8Array(message), isBinary, gateway)),
-    dropped: (ws) => safely(log, () => ws.getUserData().peer.close('slow')),
+    dropped: (ws) => safely(log, () => ws.getUserData().peer.overflow()),
     close: (ws) => safely(log, () => ws.getUserData().peer.end(gateway)),
   })
 }
@@ -149,6 +149,14 @@ class NativePeer implements Peer {
     }
 
     gateway.hear(this.#session, decodeFrame(bytes, this.format))
+  }
+
+  /**
+   * A broadcast did not fit, so the library is about to end the socket. It says so while it walks over its subscribers:
+   * ending the socket in here would free what it walks over, and the process would die of it.
+   */
+  overflow(): void {
+    setImmediate(() => this.close('slow'))
   }
 
   end(gateway: Gateway): void {

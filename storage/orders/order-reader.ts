@@ -79,7 +79,8 @@ export class OrderReader {
   /** A buyer's orders, newest first. The next page begins after the last row of this one. */
   async list(buyer: UserId, question: OrderQuestion): Promise<OrderRecord[]> {
     const { drop = null, state = null, limit, after } = question
-    const parameters = [buyer, drop, state, limit, after?.acceptedAtMs ?? null, after?.orderId ?? null]
+    const at = after === undefined ? 'infinity' : new Date(after.acceptedAtMs).toISOString()
+    const parameters = [buyer, drop, state, limit, at, after?.orderId ?? '']
     const rows = await answered(this.#sql.unsafe<OrderRecord[]>(this.#list, parameters, { prepare: true }))
     return rows.map((row) => ({ ...row }))
   }

@@ -162,6 +162,7 @@ export function restWorld() {
   }
 
   return {
+    products,
     world,
     routes: apiRoutes(world),
     tokens,

@@ -112,6 +112,7 @@ export function busContract(name: string, open: () => Promise<BusWorld>, prefix:
         respond(bytes('ben again'))
       })
 
+      const startMs = performance.now()
       const all = await ana.askMany(at('who'), bytes('?'), 10_000, (answers) => answers.length === 3)
       const some = await ana.askMany(at('who'), bytes('?'), 100, () => false)
       const none = await ana.askMany(at('nobody'), bytes('?'), 10_000, () => false)
@@ -119,6 +120,7 @@ export function busContract(name: string, open: () => Promise<BusWorld>, prefix:
       expect(all.map(text).sort()).toEqual(['ana', 'ben', 'ben again'])
       expect(some).toHaveLength(3)
       expect(none).toEqual([])
+      expect(performance.now() - startMs).toBeLessThan(5_000)
     })
 
     it('[B2] does nothing when a message is answered that was no question', async () => {

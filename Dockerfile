@@ -1,0 +1,20 @@
+# A node as an image. Debian, not Alpine: uWebSockets.js has no musl build.
+FROM node:20-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY . .
+RUN npm run -s build \
+ && npm prune --omit=dev --omit=optional --ignore-scripts \
+ # One of some sixty binaries is loaded; the others are 250 MB.
+ && find node_modules/uWebSockets.js -name 'uws_*.node' ! -name "uws_linux_$(node -p process.arch)_$(node -p process.versions.modules).node" -delete
+
+FROM node:20-bookworm-slim
+WORKDIR /app
+ENV NODE_ENV=production
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist .
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=2s CMD ["node", "-e", "fetch('http://127.0.0.1:'+(process.env.LIVEDROP_PORT||8080)+'/livez').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
+CMD ["node", "cli/livedrop.mjs", "serve"]

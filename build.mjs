@@ -1,0 +1,12 @@
+// `npm run build`: the sources as plain JavaScript in dist/, with the Lua and SQL files beside them.
+import { execFileSync } from 'node:child_process'
+import { cpSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+rmSync('dist', { recursive: true, force: true })
+const tsc = createRequire(import.meta.url).resolve('typescript/lib/tsc.js')
+execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+
+cpSync('storage', 'dist/storage', { recursive: true, filter: (path) => !path.endsWith('.ts') })
+cpSync('cli/livedrop.mjs', 'dist/cli/livedrop.mjs')
+cpSync('package.json', 'dist/package.json')

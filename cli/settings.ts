@@ -1,0 +1,45 @@
+/**
+ * Where a command finds what it works on: in the environment, and for what is not set there in the stack that
+ * `livedrop up` runs in the data folder.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Config, readConfig } from '../server/config.ts'
+import { readState } from '../stack/state.ts'
+import { BadCall } from './outcome.ts'
+
+export const DATA_FOLDER = '.livedrop'
+
+export const dataArg = {
+  type: 'string',
+  description: 'Data folder of the local stack',
+  default: DATA_FOLDER,
+} as const
+
+export const jsonArg = { type: 'boolean', description: 'Answer as JSON, for scripts', default: false } as const
+
+/** The environment, completed from a running local stack. */
+export function environment(dataDir: string): Record<string, string | undefined> {
+  const state = readState(dataDir)
+  if (state === undefined) return process.env
+
+  const { redisUrl, natsUrl, databaseUrl } = state.urls
+  return {
+    REDIS_URL: redisUrl,
+    NATS_URL: natsUrl,
+    DATABASE_URL: databaseUrl,
+    LIVEDROP_JWT_SECRET: readFileSync(join(dataDir, 'node', 'password'), 'utf8').trim(),
+    ...process.env,
+  }
+}
+
+/** Throws `BadCall` when neither says where the stores are. */
+export function configOf(dataDir: string): Config {
+  const env = environment(dataDir)
+  if (env.REDIS_URL || env.NATS_URL || env.DATABASE_URL) return readConfig(env)
+
+  throw new BadCall(
+    `nothing to work on: no stack runs in ${dataDir} (start one with \`livedrop up\`), and REDIS_URL, NATS_URL, ` +
+      'DATABASE_URL and LIVEDROP_JWT_SECRET are not set',
+  )
+}

@@ -1,0 +1,119 @@
+/** Whole LiveDrops of child processes: a node or a store is killed in the middle of a storm, and the buyers go on. */
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { type Ground, openGround } from '../bench/ground.ts'
+import { type StormOptions, type StormResult, storm } from '../bench/storm-run.ts'
+
+const RUSH: StormOptions = {
+  form: 'rush',
+  sockets: 120,
+  processes: 1,
+  skus: 2,
+  stockPerSku: 10_000,
+  limitPerBuyer: undefined,
+  rushMs: 6_000,
+  durationMs: 14_000,
+  inFlight: 1,
+  killOwnerAfterMs: undefined,
+}
+const STEADY: StormOptions = { ...RUSH, form: 'steady', durationMs: 6_000, sockets: 60 }
+
+let ground: Ground | undefined
+
+async function on(nodes: number): Promise<Ground> {
+  ground = await openGround({ nodes })
+  return ground
+}
+
+afterEach(async () => {
+  await ground?.close()
+  ground = undefined
+})
+
+function expectNothingLost(result: StormResult): void {
+  const { lost, lostConfirmed, revoked, audit } = result
+  expect({ lost, lostConfirmed, revoked }).toEqual({ lost: 0, lostConfirmed: 0, revoked: 0 })
+  expect(audit.filter((finding) => !finding.ok)).toEqual([])
+}
+
+describe('a storm over two nodes', () => {
+  it('[F1] sells to fans on every node, from one room', { timeout: 60_000 }, async () => {
+    const result = await storm(await on(2), { ...RUSH, stockPerSku: 20, rushMs: 1_000 }, () => undefined)
+
+    expectNothingLost(result)
+    const units = result.audit.length
+    expect(units).toBeGreaterThan(5)
+    expect(result.accepted + (result.refused.sold_out ?? 0)).toBe(RUSH.sockets)
+    expect(result.refused.sold_out).toBeGreaterThan(0)
+  })
+
+  it('[F2] goes on within three seconds after kill -9 of the owner, and loses nothing', {
+    timeout: 90_000,
+  }, async () => {
+    const result = await storm(await on(2), { ...STEADY, killOwnerAfterMs: 2_000 }, () => undefined)
+
+    expectNothingLost(result)
+    expect(result.retried.cut).toBeGreaterThan(0)
+    expect(result.longestGapMs).toBeGreaterThan(300)
+    expect(result.longestGapMs).toBeLessThanOrEqual(3_000)
+  })
+})
+
+describe('a dependency that is lost while the node runs', () => {
+  it('[F3] is named by readyz, told as pending to buyers, and recovered from', { timeout: 90_000 }, async () => {
+    const { cluster, urls } = await on(1)
+    const redis = cluster?.stack.servers.redis
+    const readyz = async () => (await fetch(`${urls[0]}/readyz`)).json() as Promise<Record<string, unknown>>
+
+    await redis?.kill()
+    await vi.waitFor(async () => expect(await readyz()).toMatchObject({ ready: false }), 5_000)
+    expect(await readyz()).toMatchObject({ dependencies: { redis: { ok: false }, postgres: { ok: true } } })
+    await redis?.restart()
+
+    await vi.waitFor(async () => expect(await readyz()).toMatchObject({ ready: true }), 10_000)
+  })
+
+  it('[F4] Redis killed and started again in a storm: nothing lost', { timeout: 90_000 }, async () => {
+    const here = await on(1)
+    const redis = here.cluster?.stack.servers.redis
+    const running = storm(here, STEADY, () => undefined)
+    await openedAt(here)
+    await redis?.kill()
+    await redis?.restart()
+
+    const result = await running
+    expectNothingLost(result)
+    expect(result.accepted).toBeGreaterThan(100)
+  })
+
+  it('[F4] Postgres killed and started again in a storm: orders go on meanwhile', { timeout: 90_000 }, async () => {
+    const here = await on(1)
+    const postgres = here.cluster?.stack.servers.postgres
+    const running = storm(here, STEADY, () => undefined)
+    await openedAt(here)
+    await postgres?.kill()
+    await postgres?.restart()
+
+    const result = await running
+    expectNothingLost(result)
+    expect(result.accepted).toBeGreaterThan(100)
+  })
+
+  it('[F4] NATS killed and started again under two nodes: nothing lost', { timeout: 90_000 }, async () => {
+    const here = await on(2)
+    const nats = here.cluster?.stack.servers.nats
+    const running = storm(here, STEADY, () => undefined)
+    await openedAt(here)
+    await nats?.kill()
+    await nats?.restart()
+
+    expectNothingLost(await running)
+  })
+})
+
+/** Waits until some drop of this ground is open and has sold something. */
+async function openedAt(here: Ground): Promise<void> {
+  await vi.waitFor(async () => expect(await here.stores.soldUnits()).toBeGreaterThan(20), {
+    timeout: 30_000,
+    interval: 20,
+  })
+}
