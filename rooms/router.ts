@@ -81,10 +81,9 @@ export class Router implements Rooms {
   async #send<Reply>(drop: DropId, waitMs: number, way: Way<Reply>): Promise<Reply> {
     const { clock, directory } = this.#world
     const untilMs = clock.monotonicMs() + waitMs
-    const restMs = () => Math.max(1, untilMs - clock.monotonicMs())
 
     const room = directory.room(drop)
-    if (room !== undefined) return this.#post(room, restMs(), way)
+    if (room !== undefined) return this.#post(room, waitMs, way)
 
     const reply = await way.elsewhere(waitMs)
     if (reply !== 'no_owner') return reply
@@ -92,11 +91,13 @@ export class Router implements Rooms {
     const woken = await this.#wake(drop)
     if (woken === 'unknown') return way.unknownDrop
 
-    const here = directory.room(drop)
-    if (here !== undefined) return this.#post(here, restMs(), way)
-    if (restMs() <= 1) return way.pending
+    const restMs = untilMs - clock.monotonicMs()
+    if (restMs <= 0) return way.pending
 
-    const second = await way.elsewhere(restMs())
+    const here = directory.room(drop)
+    if (here !== undefined) return this.#post(here, restMs, way)
+
+    const second = await way.elsewhere(restMs)
     return second === 'no_owner' ? way.pending : second
   }
 

@@ -7,71 +7,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { Fault } from '../protocol/faults.ts'
-import { isNodeId, type NodeId } from '../protocol/ids.ts'
-import { LOG_LEVELS } from './log.ts'
+import type { NodeId } from '../protocol/ids.ts'
+import type { LogLevel } from './log.ts'
 import { type Objection, productionObjections } from './production.ts'
-
-export const ENVIRONMENTS = ['development', 'test', 'production'] as const
-
-const urlOf = (what: string, ...schemes: string[]) =>
-  z.string().refine((text) => schemes.includes(schemeOf(text)), `${what} (${schemes.join(', ')})`)
-
-/** In the order of the documentation. `secret` ones may come from a file. */
-const settings = {
-  REDIS_URL: urlOf('a Redis URL', 'redis:', 'rediss:').meta({ secret: true, description: 'Where the ledger is.' }),
-  NATS_URL: urlOf('a NATS URL', 'nats:', 'tls:').meta({ secret: true, description: 'Where nodes meet.' }),
-  DATABASE_URL: urlOf('a Postgres URL', 'postgres:', 'postgresql:').meta({
-    secret: true,
-    description: 'Where everything durable is.',
-  }),
-  LIVEDROP_JWT_SECRET: z
-    .string()
-    .refine((secret) => Buffer.byteLength(secret) >= 32, 'at least 32 bytes')
-    .meta({ secret: true, description: 'Signs access tokens (HS256); at least 32 bytes, the same on every node.' }),
-  NODE_ENV: z.enum(ENVIRONMENTS).default('development').meta({
-    description: 'In `production` unsafe settings are refused.',
-  }),
-  LIVEDROP_HOST: z
-    .string()
-    .regex(/^[A-Za-z0-9.:_-]{1,255}$/, 'an address or a host name')
-    .optional()
-    .meta({ description: 'Address to listen on.', otherwise: '127.0.0.1, in production 0.0.0.0' }),
-  LIVEDROP_PORT: z
-    .string()
-    .regex(/^\d{1,5}$/, 'a port, 0 to 65535')
-    .transform(Number)
-    .refine((port) => port <= 65_535, 'a port, 0 to 65535')
-    .prefault('8080')
-    .meta({ description: 'REST and both kinds of socket; 0 for any free port.', otherwise: '8080' }),
-  LIVEDROP_ORIGINS: z
-    .string()
-    .transform(splitList)
-    .refine((origins) => origins.every(isOrigin), 'a comma-separated list of origins such as https://shop.example.com')
-    .prefault('')
-    .meta({
-      description: 'Web pages that may connect, besides those this node serves itself: origins, comma-separated.',
-      otherwise: 'none',
-    }),
-  LIVEDROP_NODE_ID: z
-    .string()
-    .refine(isNodeId, '1 to 64 of a-z 0-9 -')
-    .optional()
-    .meta({ description: 'Must be new at every start of a process.', otherwise: 'random' }),
-  LIVEDROP_PREFIX: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,31}$/, 'a letter a-z, then up to 31 of a-z 0-9 -')
-    .default('ld')
-    .meta({ description: 'Begins every Redis key and NATS subject: keeps installations on shared servers apart.' }),
-  LIVEDROP_LOG_LEVEL: z
-    .enum(LOG_LEVELS)
-    .default('info')
-    .meta({ description: 'The least important line that is written.' }),
-}
-const environmentSchema = z.object(settings)
-export type Setting = keyof typeof settings
-const SETTINGS = Object.keys(settings) as Setting[]
+import { defaultOf, type ENVIRONMENTS, environmentSchema, notesOn, SETTINGS, type Setting } from './settings.ts'
 
 export interface Config {
   environment: (typeof ENVIRONMENTS)[number]
@@ -84,7 +25,7 @@ export interface Config {
   origins: readonly string[]
   nodeId: NodeId
   prefix: string
-  logLevel: (typeof LOG_LEVELS)[number]
+  logLevel: LogLevel
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -118,9 +59,9 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
 /** A markdown table of every setting, for people: what `livedrop config docs` prints. */
 export function describeConfig(): string {
   const rows = SETTINGS.map((name) => {
-    const { description = '', secret, otherwise } = meta(name)
-    const fallback = otherwise ?? defaultOf(name) ?? (settings[name].safeParse(undefined).success ? 'none' : 'required')
-    return `| \`${name}\`${secret === true ? ` or \`${name}_FILE\`` : ''} | ${fallback} | ${description} |`
+    const { description = '', secret } = notesOn(name)
+    const names = secret === true ? `\`${name}\` or \`${name}_FILE\`` : `\`${name}\``
+    return `| ${names} | ${defaultOf(name) ?? 'required'} | ${description} |`
   })
   return ['| variable | default | meaning |', '|---|---|---|', ...rows].join('\n')
 }
@@ -131,7 +72,7 @@ function gather(environment: Environment, readFile: (path: string) => string) {
   const objections: Objection[] = []
   for (const name of SETTINGS) {
     const value = environment[name] || undefined
-    const path = meta(name).secret === true ? environment[`${name}_FILE`] || undefined : undefined
+    const path = notesOn(name).secret === true ? environment[`${name}_FILE`] || undefined : undefined
     if (value !== undefined && path !== undefined) {
       objections.push({ variable: name, message: `is set twice, once by ${name}_FILE` })
     }
@@ -166,30 +107,6 @@ function misconfigured(objections: readonly Objection[]): Fault {
   )
 }
 
-function meta(name: Setting): { description?: string; secret?: boolean; otherwise?: string } {
-  return settings[name].meta() ?? {}
-}
-
-function defaultOf(name: Setting): string | undefined {
-  const read = settings[name].safeParse(undefined)
-  return read.success && typeof read.data === 'string' ? read.data : undefined
-}
-
 function readText(path: string): string {
   return readFileSync(path, 'utf8')
-}
-
-function schemeOf(text: string): string {
-  return URL.canParse(text) ? new URL(text).protocol : ''
-}
-
-function splitList(text: string): string[] {
-  return text
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '')
-}
-
-function isOrigin(text: string): boolean {
-  return text === '*' || (URL.canParse(text) && new URL(text).origin === text)
 }

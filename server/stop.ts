@@ -6,7 +6,6 @@
  *
  * The stores go last: whatever still ends on the way may need them.
  */
-import type { TemplatedApp } from 'uWebSockets.js'
 import type { Subscription } from '../bus/bus.ts'
 import type { Members } from '../bus/members.ts'
 import type { Agenda } from '../rooms/agenda.ts'
@@ -30,7 +29,7 @@ export interface Parts {
   members: Members
   ears: readonly Subscription[]
   publisher: OutboxPublisher
-  app: TemplatedApp
+  app: { close(): void }
   clock: RedisClock
   stores: Dependencies
   log: NodeLog

@@ -128,7 +128,9 @@ async function encrypted(plain: Socket, host: string, options: LineOptions): Pro
   }
   const name = isIP(host) === 0 ? { servername: host } : {}
   const secure = connectTls({ socket: plain, ...name, ...options.tls })
-  await heard(secure, 'secureConnect', options.connectMs)
+  await heard(secure, 'secureConnect', options.connectMs).catch((cause: Error) => {
+    throw fault('CONNECTION_CLOSED', `TLS: ${cause.message}`)
+  })
   return secure
 }
 

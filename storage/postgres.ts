@@ -12,6 +12,7 @@
 import { readFileSync } from 'node:fs'
 import postgres from 'postgres'
 import { Fault } from '../protocol/faults.ts'
+import { arrayTypes } from './postgres-arrays.ts'
 import { openLine, readTls } from './postgres-line.ts'
 
 export type Sql = postgres.Sql<{ bigint: number }>
@@ -53,7 +54,8 @@ export function connectPostgres(url: string, options: PostgresOptions): Postgres
     backoff: () => RECONNECT_MS / 1000,
     // At most one statement waits behind another on a connection: one that waits for a lock must not hold up a line.
     max_pipeline: 1,
-    types: { bigint: { to: 20, from: [20], serialize: String, parse: readSafeInteger } },
+    fetch_types: false, // see postgres-arrays.ts
+    types: { ...arrayTypes, bigint: { to: 20, from: [20], serialize: String, parse: readSafeInteger } },
     connection: {
       application_name: options.name,
       statement_timeout: statementMs,
@@ -63,7 +65,7 @@ export function connectPostgres(url: string, options: PostgresOptions): Postgres
     onnotice: () => undefined,
     socket: openLine({ connectMs: CONNECT_MS, silenceMs: statementMs + SILENCE_MS, tls }),
   }
-  const sql = postgres(bare, settings)
+  const sql = postgres(bare, settings) as unknown as Sql
   return { sql, close: () => sql.end({ timeout: CLOSE_MS / 1000 }) }
 }
 

@@ -94,7 +94,7 @@ async function attackedNode() {
   world.products.set(product.productId, { ...(product as never as object), creator: creator.creator } as never)
   world.orders.push({
     ...(examples('readOrder').answers[200] as { drop: DropId; key: never; state: 'confirmed'; lines: never }),
-    ...{ orderId: (examples('readOrder').params as { id: OrderId }).id, buyer: fan.user },
+    ...{ orderId: (examples('readOrder').params as { id: OrderId }).id, buyer: fan.user, reason: null },
     ...{ acceptedAtMs: 1, confirmedAtMs: 2 },
   })
   let calls = 0

@@ -24,7 +24,7 @@ async function sale() {
   /** What Postgres has of the fan's order. */
   const written = (change: Partial<(typeof world.orders)[number]> = {}) =>
     world.orders.push({
-      ...{ orderId, drop, buyer: fan.user, key: 'tap-1' as IdempotencyKey, state: 'confirmed' },
+      ...{ orderId, drop, buyer: fan.user, key: 'tap-1' as IdempotencyKey, state: 'confirmed', reason: null },
       ...{ acceptedAtMs: Date.UTC(2030, 4, 1), confirmedAtMs: Date.UTC(2030, 4, 1) + 40 },
       lines: [{ sku: 'SHIRT' as Sku, qty: 1, priceMinor: 3900, currency: 'EUR' }],
       ...change,

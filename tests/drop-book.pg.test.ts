@@ -122,26 +122,32 @@ function namedAlike(value: unknown, drop: DropId): unknown {
 
 describe('PostgresDropBook: beside other work', () => {
   it('[P10] sees what a writer at work sells, when it fences', async () => {
-    const { book, plan } = postgresWorld(database.sql)
+    // A patient connection: how long this machine takes to see the wait must not decide.
+    const patient = connectPostgres(database.url, {
+      max: 2,
+      name: 'livedrop-test',
+      lockMs: 15_000,
+      statementMs: 15_000,
+    })
+    const { book, plan } = postgresWorld(patient.sql)
     const { drop } = await plan({ stock: { shoe: 5 } })
     await book.take(drop, NODE_A)
 
-    let release: () => void = () => undefined
-    const held = new Promise<void>((resolve) => {
-      release = resolve
-    })
+    const [locked, release] = [signal(), signal()]
     const writer = database.sql.begin(async (sql) => {
       await sql`select from drops where id = ${drop} for no key update`
-      await held
+      locked.give()
+      await release.given
       await sql`update drop_items set sold = sold + 2 where drop_id = ${drop}`
     })
-    await untilLocked()
+    await locked.given
     const fencing = book.fence(drop, 1)
     await untilWaiting()
-    release()
+    release.give()
     await writer
 
     expect((await fencing)?.seed.items).toEqual([{ sku: 'shoe', left: 3, limit: null }])
+    await patient.close()
   })
 
   it('[P15] gives up on a lock that a stranger holds, in bounded time, and writes once it is free', async () => {
@@ -161,21 +167,23 @@ describe('PostgresDropBook: beside other work', () => {
   })
 
   it('[P2] tells the truth when the connection is cut in the middle of a batch', async () => {
-    const { book, plan, read } = postgresWorld(database.sql)
+    const fragile = connectPostgres(database.url, { max: 2, name: 'fragile' })
+    const { book } = postgresWorld(fragile.sql)
+    const { plan, read } = postgresWorld(database.sql)
     const { drop } = await plan({ stock: { shoe: 1_000 } })
     const batch = Array.from({ length: 400 }, (_, n) => order(drop, `fan ${n}`, at(1, n + 1)))
 
-    const cutting = connectPostgres(database.url, { max: 1, name: 'cutter' })
     const [written] = await Promise.allSettled([
       book.write(drop, batch),
-      cutting.sql`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and application_name = 'livedrop-test'`,
+      database.sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and application_name = 'fragile'`,
     ])
-    await cutting.close()
     if (written.status === 'rejected') expect(written.reason).toMatchObject({ code: 'unavailable' })
 
     const again = await vi.waitFor(() => book.write(drop, batch), { timeout: 5_000, interval: 20 })
-    expect(new Set(words(again))).toEqual(new Set([written.status === 'rejected' ? words(again)[0] : 'duplicate']))
+    await fragile.close()
+    expect(['confirmed', 'duplicate']).toContain(words(again)[0])
+    expect(new Set(words(again)).size).toBe(1)
     expect((await read(drop)).sold).toEqual({ shoe: 400 })
   })
 
@@ -206,20 +214,22 @@ describe('PostgresDropBook: beside other work', () => {
   })
 })
 
-/** Somebody holds a row of drops in a transaction that is open. */
-function untilLocked(): Promise<void> {
-  return vi.waitFor(async () => {
-    const rows = await database.sql`
-      select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`
-    expect(rows.length).toBeGreaterThan(0)
+function signal(): { given: Promise<void>; give: () => void } {
+  let give: () => void = () => undefined
+  const given = new Promise<void>((resolve) => {
+    give = resolve
   })
+  return { given, give }
 }
 
 /** Somebody waits for a lock. */
 function untilWaiting(): Promise<void> {
-  return vi.waitFor(async () => {
-    const rows = await database.sql`
-      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    expect(rows.length).toBeGreaterThan(0)
-  })
+  return vi.waitFor(
+    async () => {
+      const rows = await database.sql`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      expect(rows.length).toBeGreaterThan(0)
+    },
+    { timeout: 6_000, interval: 20 },
+  )
 }

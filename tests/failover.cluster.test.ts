@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Ground, openGround } from '../bench/ground.ts'
 import { type StormOptions, type StormResult, storm } from '../bench/storm-run.ts'
+import type { LocalServer } from '../stack/local-server.ts'
 
 const RUSH: StormOptions = {
   form: 'rush',
@@ -75,12 +76,9 @@ describe('a dependency that is lost while the node runs', () => {
   it('[F4] Redis killed and started again in a storm: nothing lost', { timeout: 90_000 }, async () => {
     const here = await on(1)
     const redis = here.cluster?.stack.servers.redis
-    const running = storm(here, STEADY, () => undefined)
-    await openedAt(here)
-    await redis?.kill()
-    await redis?.restart()
 
-    const result = await running
+    const [result] = await Promise.all([storm(here, STEADY, () => undefined), hurt(here, redis)])
+
     expectNothingLost(result)
     expect(result.accepted).toBeGreaterThan(100)
   })
@@ -88,12 +86,9 @@ describe('a dependency that is lost while the node runs', () => {
   it('[F4] Postgres killed and started again in a storm: orders go on meanwhile', { timeout: 90_000 }, async () => {
     const here = await on(1)
     const postgres = here.cluster?.stack.servers.postgres
-    const running = storm(here, STEADY, () => undefined)
-    await openedAt(here)
-    await postgres?.kill()
-    await postgres?.restart()
 
-    const result = await running
+    const [result] = await Promise.all([storm(here, STEADY, () => undefined), hurt(here, postgres)])
+
     expectNothingLost(result)
     expect(result.accepted).toBeGreaterThan(100)
   })
@@ -101,19 +96,17 @@ describe('a dependency that is lost while the node runs', () => {
   it('[F4] NATS killed and started again under two nodes: nothing lost', { timeout: 90_000 }, async () => {
     const here = await on(2)
     const nats = here.cluster?.stack.servers.nats
-    const running = storm(here, STEADY, () => undefined)
-    await openedAt(here)
-    await nats?.kill()
-    await nats?.restart()
 
-    expectNothingLost(await running)
+    const [result] = await Promise.all([storm(here, STEADY, () => undefined), hurt(here, nats)])
+
+    expectNothingLost(result)
   })
 })
 
-/** Waits until some drop of this ground is open and has sold something. */
-async function openedAt(here: Ground): Promise<void> {
-  await vi.waitFor(async () => expect(await here.stores.soldUnits()).toBeGreaterThan(20), {
-    timeout: 30_000,
-    interval: 20,
-  })
+/** Kills a server as soon as something is sold, and starts it again with its data. */
+async function hurt(here: Ground, server: LocalServer | undefined): Promise<void> {
+  const selling = async () => expect(await here.stores.soldUnits()).toBeGreaterThan(20)
+  await vi.waitFor(selling, { timeout: 30_000, interval: 20 })
+  await server?.kill()
+  await server?.restart()
 }

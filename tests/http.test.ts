@@ -98,6 +98,7 @@ describe('paths and methods', () => {
     '/things//one',
     '/things/one/',
     '/things/%6fne',
+    '/%74hings/one',
     '/things/%00',
     '/things/..',
     '/%2e%2e/things/one',

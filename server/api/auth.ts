@@ -1,35 +1,16 @@
 /** Register, log in, and who am I. */
 import { login, me, register } from '../../protocol/api/auth.ts'
-import type { Role } from '../../protocol/api/endpoint.ts'
-import type { UserId } from '../../protocol/ids.ts'
+import type { Account, Accounts } from '../../storage/accounts/accounts.ts'
+import type { Passwords } from '../inbound/passwords.ts'
+import type { Tokens } from '../inbound/tokens.ts'
 import { isoTime } from './iso-time.ts'
 import { refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
 
-interface Account {
-  userId: UserId
-  email: string
-  displayName: string
-  role: Role
-}
-
-/** `Accounts` of storage/, `Passwords` and `Tokens` of server/inbound/. */
 export interface AuthWorld {
-  accounts: {
-    create(account: {
-      email: string
-      passwordHash: string
-      displayName: string
-      role: Role
-    }): Promise<Account | 'email_taken'>
-    byEmail(email: string): Promise<(Account & { passwordHash: string | null }) | undefined>
-    byId(user: UserId): Promise<Account | undefined>
-  }
-  passwords: {
-    hash(password: string): Promise<string>
-    verify(kept: string | null | undefined, password: string): Promise<boolean>
-  }
-  tokens: { issue(to: { user: UserId; role: Role }): Promise<{ token: string; expiresAtMs: number }> }
+  accounts: Pick<Accounts, 'create' | 'byEmail' | 'byId'>
+  passwords: Pick<Passwords, 'hash' | 'verify'>
+  tokens: Pick<Tokens, 'issue'>
 }
 
 export function authRoutes({ accounts, passwords, tokens }: AuthWorld): Route[] {

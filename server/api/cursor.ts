@@ -5,24 +5,20 @@
  * forged one can do is begin the caller's own list elsewhere.
  */
 import { z } from 'zod'
-import { type OrderId, orderIdSchema } from '../../protocol/ids.ts'
+import { orderIdSchema } from '../../protocol/ids.ts'
+import type { OrderCursor } from '../../storage/orders/order-reader.ts'
 
 /** Past it Postgres reads no time. */
 const MS_MAX = Date.UTC(2100, 0, 1)
 
 const orderCursorSchema = z.tuple([z.number().min(0).max(MS_MAX), orderIdSchema])
 
-export interface OrderPlace {
-  acceptedAtMs: number
-  orderId: OrderId
-}
-
-export function formatOrderCursor(place: OrderPlace): string {
+export function formatOrderCursor(place: OrderCursor): string {
   return Buffer.from(JSON.stringify([place.acceptedAtMs, place.orderId])).toString('base64url')
 }
 
 /** Undefined for anything that no page gave out. */
-export function parseOrderCursor(text: string): OrderPlace | undefined {
+export function parseOrderCursor(text: string): OrderCursor | undefined {
   const read = orderCursorSchema.safeParse(parseJson(Buffer.from(text, 'base64url').toString('utf8')))
   if (!read.success) return undefined
 

@@ -14,32 +14,20 @@ import {
   readDrop,
   resumeDrop,
 } from '../../protocol/api/drops.ts'
-import type { CreatorId, DropId, IdempotencyKey, ProductId, Sku, UserId } from '../../protocol/ids.ts'
+import type { DropId, IdempotencyKey, UserId } from '../../protocol/ids.ts'
 import type { Adjustment, Ledger, Log } from '../../rooms/ports.ts'
 import type { Rooms } from '../../rooms/router.ts'
+import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
 import type { Identity } from '../inbound/session.ts'
 import type { AnswerMemory } from './answer-memory.ts'
-import { type DropRecord, viewDrop } from './drop-view.ts'
+import { viewDrop } from './drop-answer.ts'
 import { isoTime } from './iso-time.ts'
 import { asCreator } from './products.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
 
-interface NewDrop {
-  productId: ProductId
-  opensAt: Date
-  closesAt?: Date
-  limitPerBuyer?: number
-  lowStockAt?: number
-  items: { sku: Sku; stock: number; limitPerBuyer?: number; priceMinor?: number }[]
-}
-
-/** `Drops` of storage/, the ledger and the rooms. */
 export interface DropsWorld {
-  drops: {
-    create(creator: CreatorId, plan: NewDrop): Promise<DropRecord | { refused: 'unknown_product' | 'unknown_sku' }>
-    byId(drop: DropId): Promise<DropRecord | undefined>
-  }
+  drops: Pick<Drops, 'create' | 'byId'>
   ledger: Pick<Ledger, 'read'>
   rooms: Pick<Rooms, 'control'>
   memory: AnswerMemory

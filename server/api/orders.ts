@@ -6,42 +6,24 @@
  */
 import { listOrders, placeOrder, readOrder, WAIT_MAX_S } from '../../protocol/api/orders.ts'
 import { PAGE_DEFAULT } from '../../protocol/api/pages.ts'
-import type { DropId, IdempotencyKey, OrderId, Sku, UserId } from '../../protocol/ids.ts'
+import type { DropId, IdempotencyKey, OrderId, UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
 import type { OrderState } from '../../protocol/verdicts.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import { orderIdOf } from '../../rooms/order-id.ts'
 import type { Rooms } from '../../rooms/router.ts'
-import { formatOrderCursor, type OrderPlace, parseOrderCursor } from './cursor.ts'
-import type { DropRecord } from './drop-view.ts'
+import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
+import type { OrderReader, OrderRecord } from '../../storage/orders/order-reader.ts'
+import { formatOrderCursor, parseOrderCursor } from './cursor.ts'
 import { isoTime } from './iso-time.ts'
 import { preferredWaitMs } from './prefer.ts'
 import { type Refusal, refuse, refuseVerdict } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
 import type { Settlements } from './settlements.ts'
 
-type WrittenState = Exclude<OrderState, 'accepted'>
-
-interface OrderRecord {
-  orderId: OrderId
-  drop: DropId
-  key: IdempotencyKey
-  state: WrittenState
-  acceptedAtMs: number
-  confirmedAtMs: number | null
-  lines: { sku: Sku; qty: number; priceMinor: number; currency: string }[]
-}
-
-/** `OrderReader` and `Drops` of storage/, the rooms, and who hears of confirmed orders. */
 export interface OrdersWorld {
-  orders: {
-    byId(orderId: OrderId, buyer: UserId): Promise<OrderRecord | undefined>
-    list(
-      buyer: UserId,
-      question: { drop?: DropId; state?: WrittenState; limit: number; after?: OrderPlace },
-    ): Promise<OrderRecord[]>
-  }
-  drops: { byId(drop: DropId): Promise<Pick<DropRecord, 'phase' | 'items'> | undefined> }
+  orders: Pick<OrderReader, 'byId' | 'list'>
+  drops: Pick<Drops, 'byId'>
   rooms: Pick<Rooms, 'order'>
   settlements: Settlements
   /** How long after an order was not found it is looked for once more. */

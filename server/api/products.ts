@@ -1,28 +1,13 @@
 /** Add a product, read a product. */
 import { createProduct, readProduct } from '../../protocol/api/products.ts'
-import type { CreatorId, ProductId, Sku, UserId } from '../../protocol/ids.ts'
+import type { CreatorId, UserId } from '../../protocol/ids.ts'
+import type { Products } from '../../storage/catalog/products.ts'
 import type { AnswerMemory } from './answer-memory.ts'
 import { isRefusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
 
-interface NewProduct {
-  title: string
-  description: string
-  images: string[]
-  variants: { sku: Sku; title: string; priceMinor: number; currency: string }[]
-}
-
-interface Product extends NewProduct {
-  productId: ProductId
-  creator: CreatorId
-}
-
-/** `Products` of storage/. */
 export interface ProductsWorld {
-  products: {
-    create(creator: CreatorId, product: NewProduct): Promise<Product>
-    byId(productId: ProductId): Promise<Product | undefined>
-  }
+  products: Pick<Products, 'create' | 'byId'>
   memory: AnswerMemory
 }
 

@@ -10,7 +10,7 @@ import type { Down } from '../../protocol/down.ts'
 import { Fault } from '../../protocol/faults.ts'
 import type { UserId } from '../../protocol/ids.ts'
 import { formatLines } from '../../protocol/lines.ts'
-import type { Hello, Welcome } from '../../protocol/messages/hello.ts'
+import type { Hello } from '../../protocol/messages/hello.ts'
 import type { Order, Receipt } from '../../protocol/messages/order.ts'
 import type { Outcomes as OutcomesAsked } from '../../protocol/messages/outcomes.ts'
 import type { RequestId } from '../../protocol/messages/request-id.ts'
@@ -18,28 +18,18 @@ import type { Watch } from '../../protocol/messages/watch.ts'
 import type { Up } from '../../protocol/up.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import { orderIdOf } from '../../rooms/order-id.ts'
-import type { Clock, Log } from '../../rooms/ports.ts'
 import type { Rooms } from '../../rooms/router.ts'
 import type { Hub } from '../outbound/hub.ts'
-import { within } from '../outbound/patience.ts'
 import { errorMessage } from '../outbound/refusal.ts'
 import type { Peer } from '../transports/peer.ts'
+import { Greeting, type GreetingWorld } from './gateway-greeting.ts'
 import type { Outcomes } from './outcomes.ts'
-import { type Identity, Session } from './session.ts'
+import { Session } from './session.ts'
 import type { SessionRoll } from './session-roll.ts'
 
-/** Who a token speaks for. Implementation: tokens.ts. */
-export interface TokenCheck {
-  verify(token: string): Promise<Identity | 'invalid' | 'expired'>
-}
-
-export interface GatewayWorld {
-  clock: Clock
-  random(): number
-  log: Log
-  tokens: TokenCheck
-  rooms: Pick<Rooms, 'order'>
+export interface GatewayWorld extends GreetingWorld {
   hub: Hub
+  rooms: Pick<Rooms, 'order'>
   outcomes: Outcomes
   roll: SessionRoll
 }
@@ -52,25 +42,26 @@ export const WATCHED_MAX = 32
 /** Messages behind a hello whose token is being checked. */
 export const UNGREETED_MAX = 64
 export const BAD_FRAMES_MAX = 3
-/** The transport's idle time-out: a live link is never silent for longer, pings included. */
-export const HEARTBEAT_MS = 32_000
 
-const TOKEN_CHECK_MS = 3_000
 const RETRY_AFTER_MS = 250
-const COME_BACK_MS = 5_000
 
 export class Gateway {
   readonly #world: GatewayWorld
+  readonly #greeting: Greeting
 
   constructor(world: GatewayWorld) {
     this.#world = world
+    this.#greeting = new Greeting(world, {
+      resume: (session, hello) => this.#resume(session, hello),
+      hear: (session, message) => this.#hearMessage(session, message),
+    })
   }
 
   /** A socket is open. `token`: from its handshake, if there was one; then no hello is needed. */
   opened(peer: Peer, token: string | undefined): Session {
     const session = new Session(peer, this.#world.clock.monotonicMs())
     this.#world.roll.add(session)
-    if (token !== undefined) void this.#signIn(session, token, undefined)
+    if (token !== undefined) this.#greeting.handshake(session, token)
     return session
   }
 
@@ -106,7 +97,7 @@ export class Gateway {
     if (standing.state === 'closing') return
     if (standing.state === 'greeting') {
       if (!standing.checking)
-        return message.type === 'hello' ? this.#greet(session, message) : this.#tooEarly(session, message)
+        return message.type === 'hello' ? this.#greeting.first(session, message) : this.#tooEarly(session, message)
       if (standing.waiting.length >= UNGREETED_MAX) return session.peer.close('bad_request')
 
       standing.waiting.push(message)
@@ -118,6 +109,13 @@ export class Gateway {
       this.#world.log.error('gateway.failed', { type: message.type, cause: String(cause) })
       session.peer.send(errorMessage(cause, 'id' in message ? message.id : undefined))
     }
+  }
+
+  #tooEarly(session: Session, message: Exclude<Up, Hello>) {
+    if (message.type === 'order') return session.peer.send(receiptOf(message, { verdict: 'unauthorized' }))
+
+    const fault = new Fault('unauthorized', {}, { message: 'hello comes first' })
+    session.peer.send(errorMessage(fault, 'id' in message ? message.id : undefined))
   }
 
   #obey(session: Session, message: Up) {
@@ -136,84 +134,11 @@ export class Gateway {
         return session.peer.send({ type: 'clock', t0: message.t0, t1, t2: this.#world.clock.nowMs() })
       }
       case 'hello':
-        return this.#greetAgain(session, message)
+        return this.#greeting.again(session, message)
     }
   }
 
-  // --- who is this -------------------------------------------------------------------------------------------------------
-
-  #tooEarly(session: Session, message: Exclude<Up, Hello>) {
-    if (message.type === 'order') return session.peer.send(receiptOf(message, { verdict: 'unauthorized' }))
-
-    const fault = new Fault('unauthorized', {}, { message: 'hello comes first' })
-    session.peer.send(errorMessage(fault, 'id' in message ? message.id : undefined))
-  }
-
-  #greet(session: Session, hello: Hello) {
-    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
-
-    session.standing = { state: 'anonymous' }
-    this.#welcome(session)
-    this.#resume(session, hello)
-  }
-
-  /** After a handshake with a token one hello may follow, to resume; it cannot make the socket somebody else's. */
-  #greetAgain(session: Session, hello: Hello) {
-    const { standing } = session
-    if (standing.state !== 'signed_in' || standing.greeted) {
-      return session.peer.send(errorMessage(new Fault('conflict', {}, { message: 'already greeted' })))
-    }
-    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
-
-    standing.greeted = true
-    this.#welcome(session)
-    this.#resume(session, hello)
-  }
-
-  async #signIn(session: Session, token: string, hello: Hello | undefined): Promise<void> {
-    if (session.standing.state === 'greeting') session.standing.checking = true
-    else if (session.standing.state === 'signed_in') session.standing.greeted = true
-
-    const identity = await this.#check(token)
-    const before = session.standing
-    if (before.state === 'closing') return
-    if (identity === 'invalid') return session.peer.close('invalid_token')
-    if (identity === 'expired') return session.peer.close('token_expired')
-    if (identity === 'unknown') return session.peer.close('insufficient_state', this.#world.random() * COME_BACK_MS)
-    if (before.state === 'signed_in' && before.identity.user !== identity.user) {
-      return session.peer.send(errorMessage(new Fault('forbidden', {}, { message: 'the socket is another user’s' })))
-    }
-
-    session.standing = { state: 'signed_in', identity, greeted: hello !== undefined }
-    this.#world.hub.signedIn(session, identity.user)
-    this.#welcome(session)
-    if (hello !== undefined) this.#resume(session, hello)
-    if (before.state === 'greeting') for (const message of before.waiting) this.#hearMessage(session, message)
-  }
-
-  async #check(token: string): Promise<Identity | 'invalid' | 'expired' | 'unknown'> {
-    try {
-      return await within(this.#world.clock, TOKEN_CHECK_MS, 'tokens.verify', this.#world.tokens.verify(token))
-    } catch (cause) {
-      this.#world.log.warn('gateway.token_not_checked', { cause: String(cause) })
-      return 'unknown'
-    }
-  }
-
-  #welcome(session: Session): void {
-    const { standing, peer } = session
-    const welcome: Welcome = {
-      type: 'welcome',
-      session: peer.id,
-      serverTimeMs: this.#world.clock.nowMs(),
-      heartbeatMs: HEARTBEAT_MS,
-    }
-    if (standing.state === 'signed_in') {
-      welcome.user = standing.identity.user
-      welcome.role = standing.identity.role
-    }
-    peer.send(welcome)
-  }
+  // --- drops and orders ----------------------------------------------------------------------------------------------------
 
   #resume(session: Session, { resume }: Hello) {
     if (resume === undefined) return
@@ -229,8 +154,6 @@ export class Gateway {
 
     void this.#tell(session, undefined, this.#world.outcomes.among(user, drops, resume.open))
   }
-
-  // --- drops and orders ----------------------------------------------------------------------------------------------------
 
   #watch(session: Session, { id, drop, position }: Watch) {
     if (!session.watches(drop) && session.watched.length >= WATCHED_MAX) {

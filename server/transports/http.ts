@@ -10,13 +10,14 @@
  * by uWebSockets.js, so two answers can never change places.
  */
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js'
-import type { Limit, WhoMay } from '../../protocol/api/endpoint.ts'
+import type { Limit } from '../../protocol/api/endpoint.ts'
 import type { UserId } from '../../protocol/ids.ts'
 import { isRefusal, type Refusal, refuse } from '../api/refusal.ts'
 import type { Answer, Route } from '../api/route.ts'
-import type { Identity } from '../inbound/session.ts'
+import type { Tokens } from '../inbound/tokens.ts'
 import type { NodeLog } from '../log.ts'
 import { BODY_MAX, readBody } from './http-body.ts'
+import { admitted } from './http-caller.ts'
 import { readInput } from './http-input.ts'
 import { Origins } from './http-origins.ts'
 import { refusalOf } from './http-problem.ts'
@@ -26,7 +27,7 @@ import { type Found, HttpTable } from './http-table.ts'
 
 export interface HttpWorld {
   routes: readonly Route[]
-  tokens: { verify(token: string): Promise<Identity | 'invalid' | 'expired'> }
+  tokens: Pick<Tokens, 'verify'>
   /** Web pages that may call, besides those from this very host. */
   origins: readonly string[]
   log: Pick<NodeLog, 'debug' | 'error'>
@@ -152,9 +153,8 @@ export class Http {
 
   async #ask({ route, params }: FoundRoute, question: HttpQuestion, body: Buffer): Promise<Answer | Refusal> {
     const { who, limit } = route.endpoint
-    const caller = who === 'anyone' ? undefined : await this.#identify(question)
+    const caller = await admitted(who, question.headers.get('authorization'), this.#world.tokens)
     if (caller !== undefined && isRefusal(caller)) return caller
-    if (caller !== undefined && !mayCall(who, caller)) return refuse('forbidden', { detail: `not as ${caller.role}` })
 
     const { address } = question
     const held = this.#world.admission?.admit(
@@ -167,16 +167,6 @@ export class Http {
     return isRefusal(input) ? input : route.answer({ ...input, caller })
   }
 
-  async #identify({ headers }: HttpQuestion): Promise<Identity | Refusal> {
-    const [, token] = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '') ?? []
-    if (token === undefined) return refuse('unauthorized', { detail: 'send a bearer token' })
-
-    const identity = await this.#world.tokens.verify(token)
-    if (identity === 'expired') return refuse('unauthorized', { detail: 'the token has expired' })
-    if (identity === 'invalid') return refuse('unauthorized', { detail: 'the token is not valid' })
-    return identity
-  }
-
   #fail({ requestId, method, path }: HttpQuestion, reply: HttpReply, cause: unknown): void {
     this.#world.log.error('http.failed', { requestId, method, path, cause })
     reply.refuse(refusalOf(cause))
@@ -184,10 +174,6 @@ export class Http {
 }
 
 const NO_BODY = Buffer.alloc(0)
-
-function mayCall(who: WhoMay, caller: Identity): boolean {
-  return typeof who === 'string' || who.includes(caller.role)
-}
 
 function cameTwice(header: string): Refusal {
   return refuse('bad_request', { errors: [{ at: `headers.${header}`, message: 'comes more than once' }] })

@@ -55,8 +55,9 @@ export interface OutboxMessage {
   kind: 'order_confirmed' | 'order_revoked' | 'drop_phase'
   /** Of the order kinds. */
   orders: { orderId: OrderId; buyer: UserId; key: IdempotencyKey; reason?: RevokeReason }[]
-  /** Of drop_phase. */
+  /** Of drop_phase. `event`: what followers hear of it, told once for a drop. */
   phase?: Phase
+  event?: string | undefined
 }
 
 export type BookCall = keyof DropBook
@@ -295,8 +296,9 @@ function change(it: BookDrop, entry: Exclude<Entry, OrderEntry>): WriteOutcome {
     // Opened by hand before its time: from now on that was its time.
     if (entry.phase === 'open') it.opensAtMs = Math.min(it.opensAtMs, entry.atMs)
   }
-  const event = EVENTS[entry.phase]
-  if (event !== undefined && !it.events.includes(event)) it.events.push(event)
-  it.outbox.push({ kind: 'drop_phase', orders: [], phase: entry.phase })
+  const named = EVENTS[entry.phase]
+  const event = named !== undefined && it.events.includes(named) ? undefined : named
+  if (event !== undefined) it.events.push(event)
+  it.outbox.push({ kind: 'drop_phase', orders: [], phase: entry.phase, event })
   return { outcome: 'applied' }
 }

@@ -10,16 +10,16 @@ import type { CreatorId, DropId, ProductId, Sku, UserId } from '../../protocol/i
 import type { ControlReply, OrderReply } from '../../rooms/letters.ts'
 import type { Adjustment, Claim, RoomState } from '../../rooms/ports.ts'
 import { AnswerMemory } from '../../server/api/answer-memory.ts'
-import type { DropRecord } from '../../server/api/drop-view.ts'
 import { type ApiWorld, apiRoutes } from '../../server/api/routes.ts'
 import { WaitingBuyers } from '../../server/api/settlements.ts'
 import { Passwords } from '../../server/inbound/passwords.ts'
 import { Tokens } from '../../server/inbound/tokens.ts'
+import type { DropRecord } from '../../storage/drops/drops.ts'
+import type { OrderRecord } from '../../storage/orders/order-reader.ts'
 
 export const SECRET = 'a secret for tests, 32 bytes at least, known to nobody'
 
 type Account = { userId: UserId; email: string; displayName: string; role: Role; passwordHash: string }
-type Kept = NonNullable<Awaited<ReturnType<ApiWorld['orders']['byId']>>> & { buyer: UserId }
 type Products = ApiWorld['products']
 type Product = NonNullable<Awaited<ReturnType<Products['byId']>>>
 
@@ -40,7 +40,7 @@ export function restWorld() {
   const products = new Map<ProductId, Product>()
   const drops = new Map<DropId, DropRecord>()
   const rooms = new Map<DropId, RoomState>()
-  const orders: Kept[] = []
+  const orders: OrderRecord[] = []
   const asked = {
     orders: [] as { drop: DropId; claim: Claim }[],
     controls: [] as { drop: DropId; opId: string; adjustment: Adjustment }[],

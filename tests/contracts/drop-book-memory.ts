@@ -36,9 +36,9 @@ export function memoryWorld(): DropBookWorld & { book: MemoryDropBook } {
         held: Object.fromEntries(held),
         events: [...it.events],
         told: it.outbox
-          .flatMap(({ kind, orders, phase }) =>
+          .flatMap(({ kind, orders, phase, event }) =>
             kind === 'drop_phase'
-              ? [`${kind} ${phase}`]
+              ? [[kind, phase, event].filter(Boolean).join(' ')]
               : orders.map(({ orderId, reason }) => [kind, orderId, reason].filter(Boolean).join(' ')),
           )
           .sort(),

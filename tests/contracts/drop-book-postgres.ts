@@ -63,7 +63,8 @@ async function readWritten(sql: Sql, drop: DropId): Promise<Written> {
     select concat_ws(' ', kind, t ->> 'orderId', t ->> 'reason') as text
     from outbox, jsonb_array_elements(body) t where drop_id = ${drop} and kind <> 'drop_phase'
     union all
-    select kind || ' ' || (body ->> 'phase') from outbox where drop_id = ${drop} and kind = 'drop_phase'`
+    select concat_ws(' ', kind, body ->> 'phase', body ->> 'event')
+    from outbox where drop_id = ${drop} and kind = 'drop_phase'`
   const ops = await sql<
     { op_id: string; applied: boolean }[]
   >`select op_id, applied from drop_ops where drop_id = ${drop}`

@@ -31,7 +31,7 @@ export interface Written {
   /** Units by `buyer sku`. */
   held: Record<string, number>
   events: string[]
-  /** Each told transition, `kind orderId reason` or `drop_phase phase`, sorted. */
+  /** Each told transition, `kind orderId reason` or `drop_phase phase event`, sorted. */
   told: string[]
   /** `opId` or `opId applied`, sorted. */
   ops: string[]

@@ -382,7 +382,12 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       expect(written.phase).toBe('closed')
       expect(written.events).toEqual(['drop_started', 'drop_closed'])
       expect(written.told).toEqual(
-        ['drop_phase open', 'drop_phase open', 'drop_phase paused', 'drop_phase closed'].sort(),
+        [
+          'drop_phase open drop_started',
+          'drop_phase open',
+          'drop_phase paused',
+          'drop_phase closed drop_closed',
+        ].sort(),
       )
     })
 

@@ -7,33 +7,10 @@
  */
 import type { z } from 'zod'
 import type { dropSchema } from '../../protocol/api/drops.ts'
-import type { CreatorId, DropId, ProductId, Sku } from '../../protocol/ids.ts'
-import { comparePositions, type Position } from '../../protocol/position.ts'
-import type { Phase } from '../../protocol/verdicts.ts'
+import { comparePositions } from '../../protocol/position.ts'
 import type { RoomState } from '../../rooms/ports.ts'
+import type { DropRecord } from '../../storage/drops/drops.ts'
 import { isoTime } from './iso-time.ts'
-
-export interface DropRecord {
-  drop: DropId
-  creator: CreatorId
-  productId: ProductId
-  title: string
-  phase: Phase
-  opensAtMs: number
-  closesAtMs: number | null
-  limitPerBuyer: number | null
-  lowStockAt: number | null
-  position: Position
-  items: {
-    sku: Sku
-    title: string
-    priceMinor: number
-    currency: string
-    total: number
-    sold: number
-    limit: number | null
-  }[]
-}
 
 export type DropView = z.input<typeof dropSchema>
 

@@ -1,0 +1,124 @@
+/**
+ * Who is this: from a hello, or a token in the handshake, to a session with a standing.
+ *
+ * A token is checked after the socket is open and may take a moment; what the client says meanwhile waits in its
+ * session, in order. A socket belongs to the first user it was signed in as, for ever: whoever wants to be somebody else
+ * opens another one.
+ */
+import { Fault } from '../../protocol/faults.ts'
+import type { Hello, Welcome } from '../../protocol/messages/hello.ts'
+import type { Up } from '../../protocol/up.ts'
+import type { Clock, Log } from '../../rooms/ports.ts'
+import type { Hub } from '../outbound/hub.ts'
+import { within } from '../outbound/patience.ts'
+import { errorMessage } from '../outbound/refusal.ts'
+import type { Identity, Session } from './session.ts'
+
+/** Who a token speaks for. Implementation: tokens.ts. */
+export interface TokenCheck {
+  verify(token: string): Promise<Identity | 'invalid' | 'expired'>
+}
+
+export interface GreetingWorld {
+  clock: Clock
+  random(): number
+  log: Log
+  tokens: TokenCheck
+  hub: Pick<Hub, 'signedIn'>
+}
+
+/** What follows a greeting. */
+export interface GreetingEars {
+  resume(session: Session, hello: Hello): void
+  /** A message that waited. */
+  hear(session: Session, message: Up): void
+}
+
+/** The transport's idle time-out: a live link is never silent for longer, pings included. */
+export const HEARTBEAT_MS = 32_000
+
+const TOKEN_CHECK_MS = 3_000
+/** Whoever could not be checked comes back within this time, spread evenly. */
+const COME_BACK_MS = 5_000
+
+export class Greeting {
+  readonly #world: GreetingWorld
+  readonly #ears: GreetingEars
+
+  constructor(world: GreetingWorld, ears: GreetingEars) {
+    this.#world = world
+    this.#ears = ears
+  }
+
+  /** A token that came with the handshake: no hello is needed. */
+  handshake(session: Session, token: string): void {
+    void this.#signIn(session, token, undefined)
+  }
+
+  /** The hello of a socket that came without a token. */
+  first(session: Session, hello: Hello) {
+    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
+
+    session.standing = { state: 'anonymous' }
+    this.#welcome(session)
+    this.#ears.resume(session, hello)
+  }
+
+  /** After a handshake with a token one hello may follow, to resume; it cannot make the socket somebody else's. */
+  again(session: Session, hello: Hello) {
+    const { standing } = session
+    if (standing.state !== 'signed_in' || standing.greeted) {
+      return session.peer.send(errorMessage(new Fault('conflict', {}, { message: 'already greeted' })))
+    }
+    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
+
+    standing.greeted = true
+    this.#welcome(session)
+    this.#ears.resume(session, hello)
+  }
+
+  async #signIn(session: Session, token: string, hello: Hello | undefined): Promise<void> {
+    if (session.standing.state === 'greeting') session.standing.checking = true
+    else if (session.standing.state === 'signed_in') session.standing.greeted = true
+
+    const identity = await this.#check(token)
+    const before = session.standing
+    if (before.state === 'closing') return
+    if (identity === 'invalid') return session.peer.close('invalid_token')
+    if (identity === 'expired') return session.peer.close('token_expired')
+    if (identity === 'unknown') return session.peer.close('insufficient_state', this.#world.random() * COME_BACK_MS)
+    if (before.state === 'signed_in' && before.identity.user !== identity.user) {
+      return session.peer.send(errorMessage(new Fault('forbidden', {}, { message: 'the socket is another user’s' })))
+    }
+
+    session.standing = { state: 'signed_in', identity, greeted: hello !== undefined }
+    this.#world.hub.signedIn(session, identity.user)
+    this.#welcome(session)
+    if (hello !== undefined) this.#ears.resume(session, hello)
+    if (before.state === 'greeting') for (const message of before.waiting) this.#ears.hear(session, message)
+  }
+
+  async #check(token: string): Promise<Identity | 'invalid' | 'expired' | 'unknown'> {
+    try {
+      return await within(this.#world.clock, TOKEN_CHECK_MS, 'tokens.verify', this.#world.tokens.verify(token))
+    } catch (cause) {
+      this.#world.log.warn('greeting.token_not_checked', { cause: String(cause) })
+      return 'unknown'
+    }
+  }
+
+  #welcome(session: Session): void {
+    const { standing, peer } = session
+    const welcome: Welcome = {
+      type: 'welcome',
+      session: peer.id,
+      serverTimeMs: this.#world.clock.nowMs(),
+      heartbeatMs: HEARTBEAT_MS,
+    }
+    if (standing.state === 'signed_in') {
+      welcome.user = standing.identity.user
+      welcome.role = standing.identity.role
+    }
+    peer.send(welcome)
+  }
+}

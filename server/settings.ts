@@ -1,0 +1,102 @@
+/**
+ * Every setting of a node: its name, its form, its default and what it is for. The reader (server/config.ts) and the
+ * documentation are made from this one list.
+ */
+import { z } from 'zod'
+import { isNodeId } from '../protocol/ids.ts'
+import { LOG_LEVELS } from './log.ts'
+
+export const ENVIRONMENTS = ['development', 'test', 'production'] as const
+
+const urlOf = (what: string, ...schemes: string[]) =>
+  z.string().refine((text) => schemes.includes(schemeOf(text)), `${what} (${schemes.join(', ')})`)
+
+/** In the order of the documentation. `secret` ones may come from a file. */
+const settings = {
+  REDIS_URL: urlOf('a Redis URL', 'redis:', 'rediss:').meta({ secret: true, description: 'Where the ledger is.' }),
+  NATS_URL: urlOf('a NATS URL', 'nats:', 'tls:').meta({ secret: true, description: 'Where nodes meet.' }),
+  DATABASE_URL: urlOf('a Postgres URL', 'postgres:', 'postgresql:').meta({
+    secret: true,
+    description: 'Where everything durable is.',
+  }),
+  LIVEDROP_JWT_SECRET: z
+    .string()
+    .refine((secret) => Buffer.byteLength(secret) >= 32, 'at least 32 bytes')
+    .meta({ secret: true, description: 'Signs access tokens (HS256); at least 32 bytes, the same on every node.' }),
+  NODE_ENV: z.enum(ENVIRONMENTS).default('development').meta({
+    description: 'In `production` unsafe settings are refused.',
+  }),
+  LIVEDROP_HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.:_-]{1,255}$/, 'an address or a host name')
+    .optional()
+    .meta({ description: 'Address to listen on.', otherwise: '127.0.0.1, in production 0.0.0.0' }),
+  LIVEDROP_PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, 'a port, 0 to 65535')
+    .transform(Number)
+    .refine((port) => port <= 65_535, 'a port, 0 to 65535')
+    .prefault('8080')
+    .meta({ description: 'REST and both kinds of socket; 0 for any free port.', otherwise: '8080' }),
+  LIVEDROP_ORIGINS: z
+    .string()
+    .transform(splitList)
+    .refine((origins) => origins.every(isOrigin), 'a comma-separated list of origins such as https://shop.example.com')
+    .prefault('')
+    .meta({
+      description: 'Web pages that may connect, besides those this node serves itself: origins, comma-separated.',
+      otherwise: 'none',
+    }),
+  LIVEDROP_NODE_ID: z
+    .string()
+    .refine(isNodeId, '1 to 64 of a-z 0-9 -')
+    .optional()
+    .meta({ description: 'Must be new at every start of a process.', otherwise: 'random' }),
+  LIVEDROP_PREFIX: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,31}$/, 'a letter a-z, then up to 31 of a-z 0-9 -')
+    .default('ld')
+    .meta({ description: 'Begins every Redis key and NATS subject: keeps installations on shared servers apart.' }),
+  LIVEDROP_LOG_LEVEL: z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .meta({ description: 'The least important line that is written.' }),
+}
+export const environmentSchema = z.object(settings)
+export type Setting = keyof typeof settings
+export const SETTINGS = Object.keys(settings) as Setting[]
+
+export interface SettingNotes {
+  description?: string
+  secret?: boolean
+  /** The default, where the schema cannot say it. */
+  otherwise?: string
+}
+
+export function notesOn(name: Setting): SettingNotes {
+  return settings[name].meta() ?? {}
+}
+
+/** The default in words; undefined for what must be given. */
+export function defaultOf(name: Setting): string | undefined {
+  const { otherwise } = notesOn(name)
+  if (otherwise !== undefined) return otherwise
+
+  const read = settings[name].safeParse(undefined)
+  return read.success ? String(read.data) : undefined
+}
+
+function schemeOf(text: string): string {
+  return URL.canParse(text) ? new URL(text).protocol : ''
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+}
+
+function isOrigin(text: string): boolean {
+  return text === '*' || (URL.canParse(text) && new URL(text).origin === text)
+}
