@@ -54,7 +54,8 @@ export function connectPostgres(url: string, options: PostgresOptions): Postgres
     backoff: () => RECONNECT_MS / 1000,
     // At most one statement waits behind another on a connection: one that waits for a lock must not hold up a line.
     max_pipeline: 1,
-    fetch_types: false, // see postgres-arrays.ts
+    // See postgres-arrays.ts. Without it the library's `reserve` never answers on a new connection: use `begin`.
+    fetch_types: false,
     types: { ...arrayTypes, bigint: { to: 20, from: [20], serialize: String, parse: readSafeInteger } },
     connection: {
       application_name: options.name,
@@ -132,7 +133,7 @@ const SAFE_SETTINGS: readonly { name: string; safe: (is: string) => boolean; why
 ]
 
 /** Those of the server's settings with which a confirmed order could be lost. */
-export async function checkPostgresSettings(sql: Sql): Promise<UnsafeSetting[]> {
+export async function checkPostgresSettings(sql: Sql | Transaction): Promise<UnsafeSetting[]> {
   const names = SAFE_SETTINGS.map((setting) => setting.name)
   const rows = await answered(
     sql<{ name: string; setting: string }[]>`select name, setting from pg_settings where name = any(${names})`,

@@ -184,6 +184,24 @@ describe('the bad-input corpus', () => {
     },
   )
 
+  it.each(ENDPOINTS.filter((row) => row.method !== 'get').map((row) => [row.name, row] as const))(
+    '[R3] %s takes no field that it does not know, however deep',
+    async (_, row) => {
+      const body = row.example.body ?? {}
+      const objects = [[], ...places({ body }).map((place) => place.at.slice(1))].filter((at) =>
+        isObject(inside(body, at)),
+      )
+      for (const at of objects) {
+        for (const name of ['more', '__proto__', 'userId', '$where']) {
+          // Not by assignment, which would set the prototype and send nothing.
+          const more = JSON.parse(`${JSON.stringify(inside(body, at)).slice(0, -1)},"${name}":1}`.replace('{,', '{'))
+          const heard = await node.send(row, { body: replaced(body, at, more) })
+          expect([at, name, heard.status]).toEqual([at, name, 400])
+        }
+      }
+    },
+  )
+
   it.each(ENDPOINTS.filter((row) => row.who !== 'anyone').map((row) => [row.name, row] as const))(
     '[R28] %s takes nothing from a hostile token or key',
     async (_, row) => {
@@ -203,6 +221,10 @@ describe('the bad-input corpus', () => {
     },
   )
 })
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
+const inside = (value: unknown, at: Place): unknown =>
+  at.reduce((part: unknown, name) => (part as Record<string | number, unknown>)[name], value)
 
 function hostileTo(part: keyof Parts, value: unknown): unknown[] {
   if (part !== 'body') return TEXTS

@@ -99,6 +99,16 @@ describe('products', () => {
     expect((await call('GET', '/v1/products/PRODUCT-1')).body.code).toBe('not_found')
   })
 
+  it('[R28] an address of a picture is kept in its escaped form, whatever was in it', async () => {
+    const { call, person } = await shop()
+    const { token } = await person('creator')
+    const images = ['https://IMG.example.com/a\0b\ud800<script>', 'http://img.example.com/%00']
+
+    const made = await call('POST', '/v1/products', { token, body: { ...shirt, images } })
+
+    expect(made.body.images).toEqual(['https://img.example.com/a%00b%EF%BF%BD%3Cscript%3E', images[1]])
+  })
+
   it('[R18] a repeated key adds one product, also while the first is on its way', async () => {
     const { call, person } = await shop()
     const [creator, other] = [await person('creator'), await person('creator')]

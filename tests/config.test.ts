@@ -96,6 +96,7 @@ describe('settings', () => {
 
   it.each<[string, Environment, string]>([
     ['a repeated byte', { LIVEDROP_JWT_SECRET: 'a'.repeat(64) }, 'LIVEDROP_JWT_SECRET'],
+    ['few different bytes', { LIVEDROP_JWT_SECRET: `${'a'.repeat(40)}b` }, 'LIVEDROP_JWT_SECRET'],
     ['a repeated word', { LIVEDROP_JWT_SECRET: 'kq7Zb2mX'.repeat(4) }, 'LIVEDROP_JWT_SECRET'],
     ['a known default', { LIVEDROP_JWT_SECRET: 'changeme-9f1c0b7e5a3d42688d6e01f7' }, 'LIVEDROP_JWT_SECRET'],
     ['Redis without a password', { REDIS_URL: 'redis://redis:6379' }, 'REDIS_URL'],
@@ -117,6 +118,8 @@ describe('settings', () => {
     expect(table).toContain('| `REDIS_URL` or `REDIS_URL_FILE` | required | Where the ledger is. |')
     expect(table).toContain('| `LIVEDROP_PORT` | 8080 |')
     expect(table).toContain('| `LIVEDROP_PREFIX` | ld |')
+    expect(table).toContain('| `LIVEDROP_HOST` | 127.0.0.1, in production 0.0.0.0 |')
+    expect(table).toContain('| `LIVEDROP_NODE_ID` | random |')
     expect(table.split('\n')).toHaveLength(2 + 11)
   })
 })

@@ -27,7 +27,7 @@ describe('migrate', () => {
   it('[P18] takes each step once when several nodes start together', async () => {
     const steps = await Promise.all(Array.from({ length: 4 }, () => connected(({ sql }) => migrate(sql))))
 
-    expect(steps.flat()).toEqual(['0001-schema.sql', '0002-write-entries.sql'])
+    expect(steps.flat()).toEqual(['0001-schema.sql', '0002-write-entries.sql', '0003-fence-drop.sql'])
   })
 
   it('[P18] finds nothing to do the second time, and says no step', async () => {
@@ -38,15 +38,14 @@ describe('migrate', () => {
   })
 
   it('[P18] gives up when another one holds the lock for too long', async () => {
-    await connected(async ({ sql }) => {
-      const held = await sql.reserve()
-      await held`select pg_advisory_lock(${0x6c697665})`
-      await expect(connected((other) => migrate(other.sql, { withinMs: 120 }))).rejects.toMatchObject({
-        code: 'unavailable',
-      })
-      await held`select pg_advisory_unlock(${0x6c697665})`
-      held.release()
-    })
+    await connected(({ sql }) =>
+      sql.begin(async (held) => {
+        await held`select pg_advisory_xact_lock(${0x6c697665})`
+        await expect(connected((other) => migrate(other.sql, { withinMs: 120 }))).rejects.toMatchObject({
+          code: 'unavailable',
+        })
+      }),
+    )
 
     expect(await connected(({ sql }) => migrate(sql))).toEqual([])
   })
@@ -119,14 +118,14 @@ describe('the door to Postgres', () => {
   })
 
   it('[P20] finds the settings with which a confirmed order could be lost', async () => {
-    await connected(async ({ sql }) => {
-      const held = await sql.reserve()
-      await held`set synchronous_commit = off`
-      const unsafe = await checkPostgresSettings(held)
-      held.release()
+    await connected(({ sql }) =>
+      sql.begin(async (tx) => {
+        await tx`set local synchronous_commit = off`
 
-      expect(unsafe.map((one) => `${one.name} ${one.is}`)).toContain('synchronous_commit off')
-    })
+        const unsafe = await checkPostgresSettings(tx)
+        expect(unsafe.map((one) => `${one.name} ${one.is}`)).toContain('synchronous_commit off')
+      }),
+    )
   })
 
   it('[P21] reads what a URL asks of TLS, and takes it out of the URL', () => {

@@ -9,7 +9,7 @@ const emailSchema = z.email('an e-mail address').max(254).toLowerCase()
 const passwordSchema = z.string().min(8).max(128)
 
 export const accountSchema = z.object({
-  userId: userIdSchema,
+  id: userIdSchema,
   email: z.string(),
   displayName: z.string(),
   role: z.enum(ROLES),
@@ -19,7 +19,7 @@ export const accountSchema = z.object({
 const signedInSchema = z.object({ token: z.string(), expiresAt: timeSchema, user: accountSchema })
 
 const ana = {
-  userId: '01890a5d-ac96-774b-bcce-b302099a8057',
+  id: '01890a5d-ac96-774b-bcce-b302099a8057',
   email: 'ana@example.com',
   displayName: 'Ana',
   role: 'fan',

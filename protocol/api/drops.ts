@@ -26,7 +26,7 @@ const dropItemSchema = z.object({
 })
 
 export const dropSchema = z.object({
-  drop: dropIdSchema,
+  id: dropIdSchema,
   creator: creatorIdSchema,
   productId: productIdSchema,
   title: z.string(),
@@ -50,7 +50,7 @@ const itemInputSchema = z.strictObject({
 const DROP_ID = '01890a5d-ac96-774b-bcce-b302099a8059'
 const PRODUCT_ID = '01890a5d-ac96-774b-bcce-b302099a8058'
 const shirtDrop = {
-  drop: DROP_ID,
+  id: DROP_ID,
   creator: '01890a5d-ac96-774b-bcce-b302099a8001',
   productId: PRODUCT_ID,
   title: 'Tour shirt',
@@ -128,7 +128,7 @@ export const DROP_ACTIONS = ['open', 'pause', 'resume', 'close'] as const
 export type DropAction = (typeof DROP_ACTIONS)[number]
 
 const controlledSchema = z.object({
-  drop: dropIdSchema,
+  id: dropIdSchema,
   phase: z.enum(PHASES),
   position: positionSchema,
   repeated: z.boolean().describe('this key was obeyed before; nothing was done now'),
@@ -150,7 +150,7 @@ const control = <Action extends DropAction>(action: Action, summary: string, pha
     refusals: ['conflict', 'unavailable'],
     example: {
       params: { id: DROP_ID },
-      answers: { 200: { drop: DROP_ID, phase, position: { epoch: 1, seq: 1 }, repeated: false } },
+      answers: { 200: { id: DROP_ID, phase, position: { epoch: 1, seq: 1 }, repeated: false } },
     },
   })
 

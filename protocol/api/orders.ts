@@ -8,7 +8,7 @@
  */
 import { z } from 'zod'
 import { dropIdSchema, idempotencyKeySchema, orderIdSchema, skuSchema } from '../ids.ts'
-import { linesSchema } from '../lines.ts'
+import { LINES_MAX, linesSchema } from '../lines.ts'
 import { positionSchema } from '../position.ts'
 import { ORDER_STATES, type OrderState } from '../verdicts.ts'
 import { endpoint } from './endpoint.ts'
@@ -18,6 +18,13 @@ import { cursorSchema, limitSchema, pageOf } from './pages.ts'
 export const WAIT_MAX_S = 5
 
 const WRITTEN_STATES = ['confirmed', 'revoked', 'cancelled'] as const satisfies readonly OrderState[]
+
+/** As over a socket, but REST refuses fields it does not know. */
+const strictLinesSchema = z
+  .array(linesSchema.element.strict())
+  .min(1)
+  .max(LINES_MAX)
+  .refine((lines) => new Set(lines.map((line) => line.sku)).size === lines.length, 'each sku once')
 
 const lineOutSchema = z.object({ sku: skuSchema, qty: z.number().int() })
 
@@ -37,7 +44,7 @@ const placedSchema = z.object({
 
 /** As Postgres has it, so never merely `accepted`; prices are those of the moment of sale. */
 export const orderSchema = z.object({
-  orderId: orderIdSchema,
+  id: orderIdSchema,
   drop: dropIdSchema,
   key: idempotencyKeySchema,
   state: z.enum(WRITTEN_STATES),
@@ -60,7 +67,7 @@ const placed = {
   left: [{ sku: 'SHIRT-M', left: 159 }],
 }
 const kept = {
-  orderId: ORDER_ID,
+  id: ORDER_ID,
   drop: DROP_ID,
   key: 'tap-1',
   state: 'confirmed',
@@ -81,7 +88,7 @@ export const placeOrder = endpoint({
   cache: 'private',
   params: z.object({ id: dropIdSchema }),
   headers: z.object({ prefer: z.string().max(200).optional() }),
-  body: z.strictObject({ lines: linesSchema }),
+  body: z.strictObject({ lines: strictLinesSchema }),
   answers: { 200: placedSchema, 201: placedSchema },
   refusals: [
     'sold_out',

@@ -14,7 +14,7 @@ const variantSchema = z.strictObject({
 })
 
 export const productSchema = z.object({
-  productId: productIdSchema,
+  id: productIdSchema,
   creator: creatorIdSchema,
   title: z.string(),
   description: z.string(),
@@ -34,7 +34,7 @@ const shirt = {
   ],
 }
 const PRODUCT_ID = '01890a5d-ac96-774b-bcce-b302099a8058'
-const theShirt = { productId: PRODUCT_ID, creator: '01890a5d-ac96-774b-bcce-b302099a8001', ...shirt }
+const theShirt = { id: PRODUCT_ID, creator: '01890a5d-ac96-774b-bcce-b302099a8001', ...shirt }
 
 export const createProduct = endpoint({
   name: 'createProduct',

@@ -16,7 +16,7 @@ export interface AuthWorld {
 export function authRoutes({ accounts, passwords, tokens }: AuthWorld): Route[] {
   const signIn = async ({ userId, email, displayName, role }: Account) => {
     const { token, expiresAtMs } = await tokens.issue({ user: userId, role })
-    return { token, expiresAt: isoTime(expiresAtMs), user: { userId, email, displayName, role } }
+    return { token, expiresAt: isoTime(expiresAtMs), user: { id: userId, email, displayName, role } }
   }
 
   return [
@@ -43,7 +43,7 @@ export function authRoutes({ accounts, passwords, tokens }: AuthWorld): Route[] 
       if (account === undefined) return refuse('unauthorized', { detail: 'the account is gone' })
 
       const { userId, email, displayName, role } = account
-      return answer(200, { userId, email, displayName, role })
+      return answer(200, { id: userId, email, displayName, role })
     }),
   ]
 }

@@ -21,7 +21,7 @@ export function viewDrop(record: DropRecord, state: RoomState | undefined): Drop
   const closesAtMs = room === undefined ? record.closesAtMs : room.closesAtMs
 
   return {
-    ...{ drop, creator, productId, title },
+    ...{ id: drop, creator, productId, title },
     phase: room?.phase ?? record.phase,
     opensAt: isoTime(room?.opensAtMs ?? record.opensAtMs),
     closesAt: closesAtMs === null ? null : isoTime(closesAtMs),

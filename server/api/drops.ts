@@ -127,7 +127,7 @@ async function controlDrop(
 }
 
 function controlled(drop: DropId, phase: DropRecord['phase'], position: DropRecord['position'], repeated: boolean) {
-  return answer(200, { drop, phase, position, repeated })
+  return answer(200, { id: drop, phase, position, repeated })
 }
 
 function wrongPhase(phase: DropRecord['phase']): Refusal {

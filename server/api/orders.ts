@@ -161,7 +161,7 @@ function placed(
 
 function viewOrder({ orderId, drop, key, state, lines, acceptedAtMs, confirmedAtMs }: OrderRecord) {
   return {
-    ...{ orderId, drop, key, state, lines },
+    ...{ id: orderId, drop, key, state, lines },
     placedAt: isoTime(acceptedAtMs),
     confirmedAt: confirmedAtMs === null ? null : isoTime(confirmedAtMs),
   }

@@ -1,7 +1,7 @@
 /** Add a product, read a product. */
 import { createProduct, readProduct } from '../../protocol/api/products.ts'
 import type { CreatorId, UserId } from '../../protocol/ids.ts'
-import type { Products } from '../../storage/catalog/products.ts'
+import type { Product, Products } from '../../storage/catalog/products.ts'
 import type { AnswerMemory } from './answer-memory.ts'
 import { isRefusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
@@ -24,14 +24,18 @@ export function productRoutes({ products, memory }: ProductsWorld): Route[] {
       )
       if (isRefusal(product)) return product
 
-      return answer(201, product, { location: `/v1/products/${product.productId}` })
+      return answer(201, viewProduct(product), { location: `/v1/products/${product.productId}` })
     }),
 
     route(readProduct, async ({ params }) => {
       const product = await products.byId(params.id)
       if (product === undefined) return refuse('not_found', { detail: 'no such product' })
 
-      return answer(200, product)
+      return answer(200, viewProduct(product))
     }),
   ]
+}
+
+function viewProduct({ productId, ...product }: Product) {
+  return { id: productId, ...product }
 }

@@ -6,7 +6,6 @@
   place_orders    a stretch of its orders, all in one go; when the database refuses the stretch, its two halves. As units
                   are only ever added, a whole that fits means that every order in it fits, so this gives the same rows
                   as one order after the other would, at one refusal in 512 for the price of about ten statements.
-  fence_drop      the end of earlier epochs, and the numbers a new ledger starts from.
 
   Answers, one word for an entry:
     confirmed  now             duplicate  by an earlier call       applied  (not an order) now
@@ -269,32 +268,4 @@ begin
       'creator', d.creator_id, 'title', d.title, 'event', v_event));
   end loop;
   return v_words;
-end $$;
-
-/*
-  Null when a later epoch was minted meanwhile. Two statements on purpose: the first waits for a writer that is at work
-  and then holds the row; only the second, with a snapshot of its own, sees what that writer sold. In one statement the
-  items would be read as they were before the wait, and the new ledger would sell those units again.
-*/
-create function fence_drop(p_drop uuid, p_epoch bigint) returns jsonb language plpgsql as $$
-declare
-  d drops%rowtype;
-begin
-  update drops set min_epoch = p_epoch where id = p_drop and epoch = p_epoch returning * into d;
-  if not found then return null; end if;
-
-  return jsonb_build_object(
-    'phase', d.phase,
-    'opensAtMs', round(extract(epoch from d.opens_at) * 1000),
-    'closesAtMs', round(extract(epoch from d.closes_at) * 1000),
-    'limitPerBuyer', d.limit_per_buyer,
-    'items', (
-      select coalesce(jsonb_agg(jsonb_build_object('sku', i.sku, 'left', i.total - i.sold, 'limit', i.limit_per_buyer)
-        order by i.position), '[]')
-      from drop_items i where i.drop_id = p_drop),
-    -- All of them, applied or not: what goes up is in these totals before the ledger hears of it.
-    'opIds', (
-      select coalesce(jsonb_agg(o.op_id order by o.op_id), '[]')
-      from drop_ops o where o.drop_id = p_drop)
-  );
 end $$;

@@ -8,99 +8,18 @@
  * matters, since a caller who hears "unavailable" cannot tell them apart.
  */
 import { Fault } from '../../protocol/faults.ts'
-import type { CreatorId, DropId, IdempotencyKey, NodeId, OrderId, Sku, UserId } from '../../protocol/ids.ts'
-import { type Line, type LinesText, parseLines } from '../../protocol/lines.ts'
-import { comparePositions, laterPosition, ORIGIN, type Position } from '../../protocol/position.ts'
-import type { Phase } from '../../protocol/verdicts.ts'
-import type {
-  DropBook,
-  DueDrop,
-  Entry,
-  KeptOrder,
-  OrderEntry,
-  RoomSeed,
-  Taken,
-  WriteOutcome,
-} from '../../rooms/ports.ts'
-import { REVOKED } from './outcome-words.ts'
-
-export interface MemoryDropSpec {
-  drop: DropId
-  creator: CreatorId
-  phase?: Phase
-  opensAtMs: number
-  closesAtMs?: number | null
-  limitPerBuyer?: number | null
-  items: { sku: Sku; total: number; limit?: number | null }[]
-}
-
-export interface BookItem {
-  sku: Sku
-  total: number
-  sold: number
-  limit: number | null
-}
-
-export interface BookOrder {
-  orderId: OrderId
-  buyer: UserId
-  key: IdempotencyKey
-  lines: LinesText
-  position: Position
-  state: 'confirmed' | 'revoked' | 'cancelled'
-  reason: RevokeReason | null
-}
-
-export interface OutboxMessage {
-  kind: 'order_confirmed' | 'order_revoked' | 'drop_phase'
-  /** Of the order kinds. */
-  orders: { orderId: OrderId; buyer: UserId; key: IdempotencyKey; reason?: RevokeReason }[]
-  /** Of drop_phase. `event`: what followers hear of it, told once for a drop. */
-  phase?: Phase
-  event?: string | undefined
-}
+import type { DropId, NodeId, OrderId } from '../../protocol/ids.ts'
+import type { Line } from '../../protocol/lines.ts'
+import { laterPosition } from '../../protocol/position.ts'
+import type { DropBook, DueDrop, Entry, KeptOrder, RoomSeed, Taken, WriteOutcome } from '../../rooms/ports.ts'
+import { change, MemoryDrop, type MemoryDropSpec, type OutboxMessage, place } from './memory-drop.ts'
 
 export type BookCall = keyof DropBook
 /** When a call fails: before anything happened, or after everything did. */
 export type Refusal = 'before' | 'after'
-type RevokeReason = keyof typeof REVOKED
-
-class BookDrop {
-  readonly creator: CreatorId
-  phase: Phase
-  phaseAt = ORIGIN
-  opensAtMs: number
-  readonly closesAtMs: number | null
-  readonly limitPerBuyer: number | null
-  readonly items: Map<Sku, BookItem>
-  epoch = 0
-  minEpoch = 0
-  owner: NodeId | null = null
-  watermark = ORIGIN
-  readonly orders = new Map<OrderId, BookOrder>()
-  /** Which order has a buyer's key. */
-  readonly keys = new Map<string, OrderId>()
-  /** Units by buyer and SKU. */
-  readonly held = new Map<UserId, Map<Sku, number>>()
-  /** What was done at most once; true when the ledger has it too. */
-  readonly ops = new Map<string, boolean>()
-  readonly events: string[] = []
-  readonly outbox: OutboxMessage[] = []
-
-  constructor(spec: MemoryDropSpec) {
-    this.creator = spec.creator
-    this.phase = spec.phase ?? 'scheduled'
-    this.opensAtMs = spec.opensAtMs
-    this.closesAtMs = spec.closesAtMs ?? null
-    this.limitPerBuyer = spec.limitPerBuyer ?? null
-    this.items = new Map(
-      spec.items.map(({ sku, total, limit = null }) => [sku, { sku, total, sold: 0, limit }] as const),
-    )
-  }
-}
 
 export class MemoryDropBook implements DropBook {
-  readonly #drops = new Map<DropId, BookDrop>()
+  readonly #drops = new Map<DropId, MemoryDrop>()
   #refusal: (call: BookCall, drop: DropId | undefined) => Refusal | undefined = () => undefined
 
   constructor(specs: readonly MemoryDropSpec[] = []) {
@@ -108,7 +27,7 @@ export class MemoryDropBook implements DropBook {
   }
 
   add(spec: MemoryDropSpec): void {
-    this.#drops.set(spec.drop, new BookDrop(spec))
+    this.#drops.set(spec.drop, new MemoryDrop(spec))
   }
 
   /** Asked at each call whether it fails. Without an argument nothing does. */
@@ -129,7 +48,7 @@ export class MemoryDropBook implements DropBook {
   }
 
   /** What is written, for tests and audits. Live: it changes with the next call. */
-  read(drop: DropId): Readonly<BookDrop> {
+  read(drop: DropId): Readonly<MemoryDrop> {
     return this.#drop(drop)
   }
 
@@ -210,95 +129,9 @@ export class MemoryDropBook implements DropBook {
     return result
   }
 
-  #drop(drop: DropId): BookDrop {
+  #drop(drop: DropId): MemoryDrop {
     const it = this.#drops.get(drop)
     if (it === undefined) throw new Fault('not_found', { drop })
     return it
   }
-}
-
-function place(it: BookDrop, entry: OrderEntry, confirmed: OutboxMessage, revoked: OutboxMessage): WriteOutcome {
-  const { orderId, buyer, key, position } = entry
-  const lines = parseLines(entry.lines)
-  if (lines === undefined) throw new Fault('ledger_corrupt', { orderId, lines: entry.lines })
-
-  const there = it.orders.get(orderId)
-  if (there !== undefined) return there.reason === null ? { outcome: 'duplicate' } : REVOKED[there.reason]
-  if (position.epoch < it.minEpoch) return { outcome: 'stale' }
-
-  const keyOf = `${buyer} ${key}`
-  if (it.keys.has(keyOf)) {
-    if (!it.ops.has(returnOf(orderId))) revoked.orders.push({ orderId, buyer, key, reason: 'key' })
-    it.ops.set(returnOf(orderId), it.ops.get(returnOf(orderId)) ?? false)
-    return REVOKED.key
-  }
-
-  const reason = refusalOf(it, buyer, lines)
-  const state = reason === null ? 'confirmed' : 'revoked'
-  it.orders.set(orderId, { orderId, buyer, key, lines: entry.lines, position, state, reason })
-  it.keys.set(keyOf, orderId)
-  if (reason !== null) {
-    if (REVOKED[reason].returns) it.ops.set(returnOf(orderId), false)
-    revoked.orders.push({ orderId, buyer, key, reason })
-    return REVOKED[reason]
-  }
-
-  const held = it.held.get(buyer) ?? new Map<Sku, number>()
-  it.held.set(buyer, held)
-  for (const { sku, qty } of lines) {
-    const item = it.items.get(sku)
-    if (item !== undefined) item.sold += qty
-    held.set(sku, (held.get(sku) ?? 0) + qty)
-  }
-  confirmed.orders.push({ orderId, buyer, key })
-  return { outcome: 'confirmed' }
-}
-
-/**
- * The room gives a refused order's units back under this opId. A ledger that is built anew from these totals must take
- * that as done, since the units were never counted here.
- */
-const returnOf = (orderId: OrderId) => `revoke:${orderId}`
-
-/** `total` before `limit`: units that never were must not go back into the stock (outcome-words.ts). */
-function refusalOf(it: BookDrop, buyer: UserId, lines: readonly Line[]): 'total' | 'limit' | null {
-  const held = it.held.get(buyer)
-  let units = [...(held?.values() ?? [])].reduce((sum, qty) => sum + qty, 0)
-  let overLimit = false
-
-  for (const { sku, qty } of lines) {
-    const item = it.items.get(sku)
-    if (item === undefined || item.sold + qty > item.total) return 'total'
-
-    if (item.limit !== null && (held?.get(sku) ?? 0) + qty > item.limit) overLimit = true
-    units += qty
-  }
-  if (it.limitPerBuyer !== null && units > it.limitPerBuyer) overLimit = true
-  return overLimit ? 'limit' : null
-}
-
-const EVENTS: Partial<Record<Phase, string>> = {
-  open: 'drop_started',
-  closed: 'drop_closed',
-  cancelled: 'drop_cancelled',
-}
-
-function change(it: BookDrop, entry: Exclude<Entry, OrderEntry>): WriteOutcome {
-  if (it.ops.get(entry.opId) === true) return { outcome: 'duplicate' }
-  if (entry.position.epoch < it.minEpoch) return { outcome: 'stale' }
-
-  it.ops.set(entry.opId, true)
-  if (entry.kind !== 'phase') return { outcome: 'applied' }
-
-  if (comparePositions(entry.position, it.phaseAt) > 0) {
-    it.phase = entry.phase
-    it.phaseAt = entry.position
-    // Opened by hand before its time: from now on that was its time.
-    if (entry.phase === 'open') it.opensAtMs = Math.min(it.opensAtMs, entry.atMs)
-  }
-  const named = EVENTS[entry.phase]
-  const event = named !== undefined && it.events.includes(named) ? undefined : named
-  if (event !== undefined) it.events.push(event)
-  it.outbox.push({ kind: 'drop_phase', orders: [], phase: entry.phase, event })
-  return { outcome: 'applied' }
 }
