@@ -30,6 +30,9 @@ interface OpenOrder {
   done: () => void
 }
 
+// What a phone's own socket does in native code costs the generator here, on cores that the node needs too.
+const SOCKET_OPTIONS = { perMessageDeflate: false, skipUTF8Validation: true, handshakeTimeout: 5_000 }
+const NEWS = Buffer.from('{"type":"news"')
 const RECONNECT_MIN_MS = 100
 const RECONNECT_MAX_MS = 1_500
 
@@ -75,7 +78,7 @@ export class Fan {
 
   #connect(): void {
     const url = this.#world.urls[this.#turn % this.#world.urls.length] ?? ''
-    const socket = new WebSocket(url, ['livedrop.v1.json'], { perMessageDeflate: false, handshakeTimeout: 5_000 })
+    const socket = new WebSocket(url, ['livedrop.v1.json'], SOCKET_OPTIONS)
     this.#socket = socket
     socket.on('open', () => this.#say({ type: 'hello', token: this.#world.token }))
     socket.on('message', (data: Buffer) => this.#hear(data))
@@ -94,6 +97,9 @@ export class Fan {
   }
 
   #hear(data: Buffer): void {
+    // Counted by nobody here; what it says is compared by the tests of the hub.
+    if (data.subarray(0, NEWS.length).equals(NEWS)) return
+
     const frame = JSON.parse(data.toString()) as Down | Down[]
     for (const message of Array.isArray(frame) ? frame : [frame]) this.#heed(message)
   }

@@ -223,11 +223,11 @@ export interface DropBook {
   /** Mints an epoch and names the owner, in any phase: a drop that is over still answers for its orders. Undefined: no such drop. */
   take(drop: DropId, node: NodeId): Promise<Taken | undefined>
   /**
-   * Entries of earlier epochs are refused from now on, and the totals are read in the same statement.
+   * Entries of earlier epochs are refused from now on, and the totals are read after that, in the same transaction.
    * Undefined: a later epoch was minted meanwhile.
    */
   fence(drop: DropId, epoch: number): Promise<{ seed: RoomSeed; opIds: string[] } | undefined>
-  /** The drop's orders in pages of at most `max`, by order id. */
+  /** The drop's orders, each in one page of at most `max`; `afterId` is the last one of the page before. */
   keptOrders(drop: DropId, afterId: OrderId | undefined, max: number): Promise<KeptOrder[]>
   /** Writes entries (oldest first, at most 512) in one transaction; answers after COMMIT, one outcome for each. */
   write(drop: DropId, entries: readonly Entry[]): Promise<WriteOutcome[]>

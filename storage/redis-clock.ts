@@ -58,15 +58,15 @@ export class RedisClock implements Clock {
   }
 
   after(ms: number, call: () => void): Timer {
-    const dueMs = this.#monotonicMs() + ms
-    const fire = () => {
-      const restMs = dueMs - this.#monotonicMs()
-      if (restMs > TIMEOUT_MAX_MS) timeout = setTimeout(fire, TIMEOUT_MAX_MS)
-      else timeout = setTimeout(call, Math.max(0, restMs))
+    // Every order has one of these: the usual one must be cheap.
+    if (ms <= TIMEOUT_MAX_MS) {
+      const timeout = setTimeout(call, Math.max(0, ms))
+      return { cancel: () => clearTimeout(timeout) }
     }
-    let timeout: NodeJS.Timeout
-    fire()
-    return { cancel: () => clearTimeout(timeout) }
+    let rest = this.after(TIMEOUT_MAX_MS, () => {
+      rest = this.after(ms - TIMEOUT_MAX_MS, call)
+    })
+    return { cancel: () => rest.cancel() }
   }
 
   /** How far off `nowMs` may be, ms; undefined while Redis has never answered. */

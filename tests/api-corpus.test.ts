@@ -89,9 +89,9 @@ async function attackedNode() {
   const ids = examples('readDrop').params as { id: DropId }
   world.drop(creator.creator, { drop: ids.id, productId: (examples('readProduct').params as { id: ProductId }).id })
   await node.call('POST', '/v1/auth/register', { body: examples('register').body })
-  const product = examples('createProduct').answers[201] as { productId: ProductId }
+  const { id: productId, ...product } = examples('createProduct').answers[201] as { id: ProductId }
   await world.world.products.create(creator.creator, examples('createProduct').body as never)
-  world.products.set(product.productId, { ...(product as never as object), creator: creator.creator } as never)
+  world.products.set(productId, { productId, ...product, creator: creator.creator } as never)
   world.orders.push({
     ...(examples('readOrder').answers[200] as { drop: DropId; key: never; state: 'confirmed'; lines: never }),
     ...{ orderId: (examples('readOrder').params as { id: OrderId }).id, buyer: fan.user, reason: null },

@@ -251,7 +251,7 @@ describe('reading orders', () => {
       call('GET', `/v1/orders/${id}`, { token, headers: { 'x-request-id': 'same' } })
 
     expect((await read(fan.token)).body).toEqual({
-      orderId,
+      id: orderId,
       drop: expect.any(String),
       key: 'tap-1',
       state: 'confirmed',
@@ -286,7 +286,7 @@ describe('reading orders', () => {
     let cursor = ''
     do {
       const heard = await call('GET', `/v1/orders?limit=3${cursor}`, { token: fan.token })
-      pages.push(heard.body.items.map((item: { orderId: string }) => item.orderId[0]).join(''))
+      pages.push(heard.body.items.map((item: { id: string }) => item.id[0]).join(''))
       cursor = heard.body.nextCursor === null ? '' : `&cursor=${heard.body.nextCursor}`
     } while (cursor !== '')
 

@@ -122,7 +122,7 @@ describe('products', () => {
     expect(two?.body).toEqual(one?.body)
     expect(three).toMatchObject({ status: 201, body: one?.body })
     expect(another).toMatchObject({ status: 422, body: { code: 'key_mismatch' } })
-    expect(theirs.body.productId).not.toBe(one?.body.productId)
+    expect(theirs.body.id).not.toBe(one?.body.id)
   })
 
   it('[R18] what failed or was refused is not remembered, and the oldest is forgotten first', async () => {
@@ -162,7 +162,7 @@ describe('drops', () => {
     const { call, person, asked } = await shop()
     const creator = await person('creator')
     const product = await call('POST', '/v1/products', { token: creator.token, body: shirt })
-    const body = plan(product.body.productId)
+    const body = plan(product.body.id)
 
     const made = await call('POST', '/v1/drops', { token: creator.token, key: 'k1', body })
     await call('POST', '/v1/drops', { token: creator.token, key: 'k1', body })
@@ -186,7 +186,7 @@ describe('drops', () => {
     const { call, person, asked } = await shop()
     const [creator, other] = [await person('creator'), await person('creator')]
     const product = await call('POST', '/v1/products', { token: creator.token, body: shirt })
-    const body = plan(product.body.productId)
+    const body = plan(product.body.id)
     const at = async (token: string, change: object) => {
       const heard = await call('POST', '/v1/drops', { token, body: { ...body, ...change } })
       return [heard.status, heard.body.errors?.[0].at]

@@ -40,7 +40,7 @@ async function register(role: 'fan' | 'creator'): Promise<{ token: string; user:
   people += 1
   const body = { email: `p${people}@example.com`, password: 'correct horse', displayName: `P ${people}`, role }
   const made = await node.call('POST', '/v1/auth/register', { body })
-  return { token: made.body.token, user: made.body.user.userId }
+  return { token: made.body.token, user: made.body.user.id }
 }
 
 const variants = [{ sku: 'SHIRT-M', title: 'M', priceMinor: 3900, currency: 'EUR' }]
@@ -48,7 +48,7 @@ const variants = [{ sku: 'SHIRT-M', title: 'M', priceMinor: 3900, currency: 'EUR
 async function scheduled(token: string) {
   const product = await node.call('POST', '/v1/products', { token, body: { title: 'Tour shirt', variants } })
   const items = [{ sku: 'SHIRT-M', stock: 5, limitPerBuyer: 2, priceMinor: 3500 }]
-  const body = { productId: product.body.productId, opensAt: '2030-05-01T20:00:00+02:00', items }
+  const body = { productId: product.body.id, opensAt: '2030-05-01T20:00:00+02:00', items }
   return node.call('POST', '/v1/drops', { token, body })
 }
 
@@ -76,7 +76,7 @@ describe('REST on Postgres', () => {
     })
 
     fake.answers.ledger = away
-    const read = await node.call('GET', `/v1/drops/${made.body.drop}`)
+    const read = await node.call('GET', `/v1/drops/${made.body.id}`)
     fake.answers.ledger = () => undefined
 
     expect(read.body).toEqual(made.body)
@@ -85,7 +85,7 @@ describe('REST on Postgres', () => {
   it('[R26, R27] an order that is written is its buyer’s, in the list and by its id, and nobody else’s', async () => {
     const creator = await register('creator')
     const [fan, other] = [await register('fan'), await register('fan')]
-    const drop = (await scheduled(creator.token)).body.drop as DropId
+    const drop = (await scheduled(creator.token)).body.id as DropId
     const placed: OrderId[] = []
     for (const key of ['k1', 'k2']) {
       const body = { lines: [{ sku: 'SHIRT-M', qty: 1 }] }
@@ -104,7 +104,7 @@ describe('REST on Postgres', () => {
     const second = await node.call('GET', `/v1/orders?limit=1&cursor=${first.body.nextCursor}`, { token: fan.token })
     const theirs = await node.call('GET', `/v1/orders/${placed[0]}`, { token: other.token })
 
-    expect([first.body.items[0].orderId, second.body.items[0].orderId]).toEqual([placed[1], placed[0]])
+    expect([first.body.items[0].id, second.body.items[0].id]).toEqual([placed[1], placed[0]])
     expect(second.body.nextCursor).toBeNull()
     expect(first.body.items[0]).toMatchObject({
       state: 'confirmed',
@@ -143,7 +143,7 @@ describe('REST on Postgres', () => {
     }
 
     const made = await node.call('POST', '/v1/products', { token, body })
-    const read = await node.call('GET', `/v1/products/${made.body.productId}`)
+    const read = await node.call('GET', `/v1/products/${made.body.id}`)
 
     expect(read.body).toMatchObject(body)
   })
@@ -153,7 +153,7 @@ describe('REST on Postgres', () => {
     const most = [{ sku: 'A', title: 'A', priceMinor: 1_000_000_000, currency: 'JPY' }]
     const product = await node.call('POST', '/v1/products', { token, body: { title: 'Most', variants: most } })
     const items = [{ sku: 'A', stock: 10_000_000, limitPerBuyer: 1_000_000 }]
-    const body = { productId: product.body.productId, opensAt: '2099-12-31T23:59:59.999Z', limitPerBuyer: 1_000_000 }
+    const body = { productId: product.body.id, opensAt: '2099-12-31T23:59:59.999Z', limitPerBuyer: 1_000_000 }
 
     const made = await node.call('POST', '/v1/drops', { token, body: { ...body, lowStockAt: 10_000_000, items } })
 

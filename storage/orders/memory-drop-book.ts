@@ -14,6 +14,8 @@ import { laterPosition } from '../../protocol/position.ts'
 import type { DropBook, DueDrop, Entry, KeptOrder, RoomSeed, Taken, WriteOutcome } from '../../rooms/ports.ts'
 import { change, MemoryDrop, type MemoryDropSpec, type OutboxMessage, place } from './memory-drop.ts'
 
+export type { MemoryDropSpec } from './memory-drop.ts'
+
 export type BookCall = keyof DropBook
 /** When a call fails: before anything happened, or after everything did. */
 export type Refusal = 'before' | 'after'
