@@ -71,12 +71,13 @@ async function run(order: CrowdOrder): Promise<void> {
 }
 
 async function rush(order: CrowdOrder, fans: Fan[], startMs: number): Promise<void> {
+  const giveUp = until(startMs + order.durationMs)
   const ends = fans.map(async (fan, at) => {
     const meantMs = startMs + Math.random() * order.rushMs
     await until(meantMs)
     const qty = 1 + ((at + order.firstFan) % order.qtyMax)
     const ordered = fan.order('first', [{ sku: pick(order.skus, at), qty }], meantMs)
-    await Promise.race([ordered, until(startMs + order.durationMs)])
+    await Promise.race([ordered, giveUp])
   })
   await Promise.all(ends)
 }
@@ -84,11 +85,13 @@ async function rush(order: CrowdOrder, fans: Fan[], startMs: number): Promise<vo
 async function steady(order: CrowdOrder, fans: Fan[], startMs: number): Promise<void> {
   await until(startMs)
   const endMs = startMs + order.durationMs
+  // One for all: a timer for each order would outlive it by the rest of the bench.
+  const giveUp = until(endMs + 5_000)
   const loops = fans.flatMap((fan, at) =>
     Array.from({ length: order.inFlight }, async (_, lane) => {
       for (let n = 0; performance.now() < endMs; n += 1) {
         const ordered = fan.order(`${lane}-${n}`, [{ sku: pick(order.skus, at), qty: 1 }], performance.now())
-        await Promise.race([ordered, until(endMs + 5_000)])
+        if ((await Promise.race([ordered, giveUp])) === 'late') return
       }
     }),
   )
@@ -110,7 +113,6 @@ function pick<T>(list: readonly T[], at: number): T {
   return picked
 }
 
-function until(momentMs: number): Promise<void> {
-  const waitMs = momentMs - performance.now()
-  return waitMs <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, waitMs))
+function until(momentMs: number): Promise<'late'> {
+  return new Promise((resolve) => setTimeout(() => resolve('late'), Math.max(0, momentMs - performance.now())))
 }

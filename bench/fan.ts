@@ -6,9 +6,9 @@
  * moment in which the fan meant to order, not from the moment in which the frame left: a server that stalls is charged
  * for everybody who had to wait.
  */
-import WebSocket from 'ws'
 import type { Down } from '../protocol/down.ts'
 import type { Verdict } from '../protocol/verdicts.ts'
+import { LightSocket } from './light-socket.ts'
 
 export interface FanWorld {
   urls: readonly string[]
@@ -30,8 +30,6 @@ interface OpenOrder {
   done: () => void
 }
 
-// What a phone's own socket does in native code costs the generator here, on cores that the node needs too.
-const SOCKET_OPTIONS = { perMessageDeflate: false, skipUTF8Validation: true, handshakeTimeout: 5_000 }
 const NEWS = Buffer.from('{"type":"news"')
 const RECONNECT_MIN_MS = 100
 const RECONNECT_MAX_MS = 1_500
@@ -40,7 +38,7 @@ export class Fan {
   readonly #world: FanWorld
   readonly #open = new Map<string, OpenOrder>()
   readonly #keyOfOrder = new Map<string, string>()
-  #socket: WebSocket | undefined
+  #socket: LightSocket | undefined
   #turn: number
   #failures = 0
   #closed = false
@@ -78,12 +76,11 @@ export class Fan {
 
   #connect(): void {
     const url = this.#world.urls[this.#turn % this.#world.urls.length] ?? ''
-    const socket = new WebSocket(url, ['livedrop.v1.json'], SOCKET_OPTIONS)
-    this.#socket = socket
-    socket.on('open', () => this.#say({ type: 'hello', token: this.#world.token }))
-    socket.on('message', (data: Buffer) => this.#hear(data))
-    socket.on('error', () => socket.terminate())
-    socket.on('close', () => this.#cut())
+    this.#socket = new LightSocket(url, 'livedrop.v1.json', {
+      open: () => this.#say({ type: 'hello', token: this.#world.token }),
+      text: (bytes) => this.#hear(bytes),
+      close: () => this.#cut(),
+    })
   }
 
   #cut(): void {
@@ -174,6 +171,6 @@ export class Fan {
 
   /** A message that cannot be sent now is not kept: resume() says what must be said. */
   #say(message: object): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message))
+    if (this.#socket?.isOpen) this.#socket.send(JSON.stringify(message))
   }
 }

@@ -125,7 +125,9 @@ async function gather(ground: Ground, options: StormOptions, what: { drop: strin
   const share = Math.ceil(options.sockets / options.processes)
 
   return Array.from({ length: options.processes }, (_, at) => {
-    const child = fork(file, { execArgv: here.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [] })
+    const child = fork(file, {
+      execArgv: ['--max-semi-space-size=64', ...(here.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [])],
+    })
     const crowd: Crowd = { child, report: undefined }
     child.on('message', (report: CrowdReport) => {
       crowd.report = report

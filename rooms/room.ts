@@ -43,11 +43,11 @@ export type RoomEnd = 'fenced' | 'lost' | 'lease_lost' | 'stopped'
 export interface RoomLimits extends MailboxLimits {
   /** Entries that Postgres has not written yet, at most. */
   journalMax: number
-  /** Shortest time between two frames of news. */
+  /** Shortest time between two frames of counts. Ten a second look alive to people, and each costs every watcher. */
   newsIntervalMs: number
 }
 
-export const ROOM_LIMITS: RoomLimits = { capacity: 20_000, batchMax: 256, journalMax: 200_000, newsIntervalMs: 50 }
+export const ROOM_LIMITS: RoomLimits = { capacity: 20_000, batchMax: 256, journalMax: 200_000, newsIntervalMs: 100 }
 
 export interface RoomWorld {
   ledger: Ledger

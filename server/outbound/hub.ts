@@ -122,9 +122,13 @@ export class Hub {
       }
     }
     for (const [{ peer }, messages] of words) {
-      peer.together(() => {
-        for (const message of messages) peer.send(message)
-      })
+      const [first] = messages
+      if (messages.length === 1 && first !== undefined) peer.send(first)
+      else {
+        peer.together(() => {
+          for (const message of messages) peer.send(message)
+        })
+      }
     }
   }
 
