@@ -30,7 +30,14 @@ export interface Ground {
 
 const TOKEN_TTL_MS = 2 * 60 * 60_000
 
-export async function openGround(options: { nodes: number; onStep?: (line: string) => void }): Promise<Ground> {
+export interface GroundOptions {
+  nodes: number
+  onStep?: (line: string) => void
+  /** What the nodes log, warnings and worse. */
+  onLog?: (line: string) => void
+}
+
+export async function openGround(options: GroundOptions): Promise<Ground> {
   const given = process.env.LIVEDROP_URLS?.split(',').filter((url) => url !== '')
   if (given !== undefined && given.length > 0) return standOn(given, process.env, undefined, async () => undefined)
 
@@ -40,7 +47,7 @@ export async function openGround(options: { nodes: number; onStep?: (line: strin
     nodes: options.nodes,
     env: { LIVEDROP_LOG_LEVEL: 'warn' },
     onStep: (step) => step.state === 'done' && options.onStep?.(`${step.name}  ${step.ms} ms  ${step.detail}`),
-    onLog: (node, line) => console.error(`[${node}] ${line}`),
+    onLog: (node, line) => options.onLog?.(`[${node}] ${line}`),
   })
   const urls = cluster.nodes.map((node) => node.url)
   return standOn(urls, cluster.env, cluster, async () => {

@@ -49,7 +49,11 @@ const options: StormOptions = {
 
 let lastLine = ''
 const say = said.json ? () => undefined : (line: string) => console.log(line)
-const ground = await openGround({ nodes: whole('nodes', said.nodes), onStep: say })
+const ground = await openGround({
+  nodes: whole('nodes', said.nodes),
+  onStep: say,
+  onLog: (line) => console.error(line),
+})
 let result: StormResult
 try {
   result = await storm(ground, options, said.json ? () => undefined : showProgress)

@@ -2,7 +2,7 @@
  * The news desk turns what happens in a room into what everyone watching hears.
  *
  * Stock counts are conflated: at most one frame in `intervalMs`, the newest count of each SKU wins, so ten thousand
- * orders a second cost twenty frames. What people wait for (a phase, an announcement) leaves at once, with the counts
+ * orders a second cost ten frames. What people wait for (a phase, an announcement) leaves at once, with the counts
  * that were waiting.
  *
  * Each frame names the position of the frame before (`from`), so that whoever missed one knows it.
