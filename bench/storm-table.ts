@@ -5,6 +5,7 @@ import { ms, type Row, whole } from './table.ts'
 export function stormRows(result: StormResult): Row[] {
   const { options, receipt, confirm } = result
   const steady = options.form === 'steady'
+  const calm = options.killOwnerAfterMs === undefined
   const failed = result.audit.filter((finding) => !finding.ok)
 
   return [
@@ -15,24 +16,25 @@ export function stormRows(result: StormResult): Row[] {
     {
       what: 'confirmed/s',
       value: whole(result.confirmedPerSecond),
-      ...(steady ? { bar: '>= 8,000', pass: result.confirmedPerSecond >= 8_000 } : {}),
+      ...(steady && calm ? { bar: '>= 8,000', pass: result.confirmedPerSecond >= 8_000 } : {}),
     },
     { what: 'receipt p50', value: ms(receipt.p50Ms) },
     {
       what: 'receipt p99',
       value: ms(receipt.p99Ms),
-      ...(options.killOwnerAfterMs === undefined ? { bar: '<= 250 ms', pass: receipt.p99Ms <= 250 } : {}),
+      ...(calm ? { bar: '<= 250 ms', pass: receipt.p99Ms <= 250 } : {}),
     },
     { what: 'receipt p99.9', value: ms(receipt.p999Ms) },
     { what: 'confirmed p50 / p99', value: `${ms(confirm.p50Ms)} / ${ms(confirm.p99Ms)}` },
     {
       what: 'longest time without an accepted order',
       value: ms(result.longestGapMs),
-      ...(options.killOwnerAfterMs === undefined ? {} : { bar: '<= 3,000 ms', pass: result.longestGapMs <= 3_000 }),
+      ...(calm ? {} : { bar: '<= 3,000 ms', pass: result.longestGapMs <= 3_000 }),
     },
     ...Object.entries(result.refused).map(([verdict, count]) => ({ what: `refused: ${verdict}`, value: whole(count) })),
     ...Object.entries(result.retried).map(([why, count]) => ({ what: `tried again: ${why}`, value: whole(count) })),
-    ...Object.entries(result.cpuPerOrderUs).map(([who, us]) => ({
+    // Of a rush most of it is the sockets' own cost: it says nothing about an order.
+    ...Object.entries(steady ? result.cpuPerOrderUs : {}).map(([who, us]) => ({
       what: `CPU per order: ${who}`,
       value: `${Math.round(us)} us`,
     })),
