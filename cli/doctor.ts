@@ -20,7 +20,7 @@ interface Check {
   says: string
 }
 
-const NODE_MIN = [20, 19] as const
+const NODE_MIN = [20, 20] as const
 const NATS_WITHIN_MS = 3_000
 
 export const doctorCommand = defineCommand({
