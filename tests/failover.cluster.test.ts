@@ -60,17 +60,24 @@ describe('a storm over two nodes', () => {
 })
 
 describe('a dependency that is lost while the node runs', () => {
-  it('[F3] is named by readyz, told as pending to buyers, and recovered from', { timeout: 90_000 }, async () => {
-    const { cluster, urls } = await on(1)
+  it('[F3] is named by readyz, is pending to buyers, and comes back by itself', { timeout: 90_000 }, async () => {
+    const { cluster, urls, creator, fanTokens } = await on(1)
+    const [url = ''] = urls
+    const [token = ''] = await fanTokens(1)
     const redis = cluster?.stack.servers.redis
-    const readyz = async () => (await fetch(`${urls[0]}/readyz`)).json() as Promise<Record<string, unknown>>
+    const drop = await creator.createDrop({ skus: ['ONE'], stockPerSku: 3, opensAt: new Date(Date.now() + 500) })
+    const order = () => placeOrder(url, drop, token)
+    const readyz = async () => (await fetch(`${url}/readyz`)).json()
 
+    await vi.waitFor(async () => expect(await order()).toMatchObject({ status: 201 }), 10_000)
     await redis?.kill()
     await vi.waitFor(async () => expect(await readyz()).toMatchObject({ ready: false }), 5_000)
     expect(await readyz()).toMatchObject({ dependencies: { redis: { ok: false }, postgres: { ok: true } } })
+    expect(await order()).toMatchObject({ status: 503, verdict: 'pending' })
     await redis?.restart()
 
     await vi.waitFor(async () => expect(await readyz()).toMatchObject({ ready: true }), 10_000)
+    await vi.waitFor(async () => expect(await order()).toMatchObject({ status: 200, verdict: 'duplicate' }), 10_000)
   })
 
   it('[F4] Redis killed and started again in a storm: nothing lost', { timeout: 90_000 }, async () => {
@@ -102,6 +109,17 @@ describe('a dependency that is lost while the node runs', () => {
     expectNothingLost(result)
   })
 })
+
+/** One order over REST, always under the same key. */
+async function placeOrder(url: string, drop: string, token: string): Promise<{ status: number; verdict?: unknown }> {
+  const answer = await fetch(`${url}/v1/drops/${drop}/orders`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, 'idempotency-key': 'the-one' },
+    body: JSON.stringify({ lines: [{ sku: 'ONE', qty: 1 }] }),
+  })
+  const { verdict } = (await answer.json()) as { verdict?: unknown }
+  return { status: answer.status, verdict }
+}
 
 /** Kills a server as soon as something is sold, and starts it again with its data. */
 async function hurt(here: Ground, server: LocalServer | undefined): Promise<void> {
