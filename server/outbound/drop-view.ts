@@ -14,28 +14,12 @@ import type { Snapshot } from '../../protocol/messages/snapshot.ts'
 import { comparePositions, type Position } from '../../protocol/position.ts'
 import type { Phase } from '../../protocol/verdicts.ts'
 import type { RoomNews, RoomState } from '../../rooms/ports.ts'
+import type { DropItem, DropRecord } from '../../storage/drops/drops.ts'
 import { type Missed, Replay } from './replay.ts'
 
 /** A drop in Postgres, as far as a watcher is shown it. */
-export interface DropPage {
-  drop: DropId
-  phase: Phase
-  opensAtMs: number
-  closesAtMs: number | null
-  /** The last position that Postgres has written. */
-  position: Position
-  items: readonly PageItem[]
-}
-
-export interface PageItem {
-  sku: Sku
-  title: string
-  priceMinor: number
-  currency: string
-  /** Units of the whole drop, and those of them that are sold. */
-  total: number
-  sold: number
-  limit: number | null
+export type DropPage = Pick<DropRecord, 'drop' | 'phase' | 'opensAtMs' | 'closesAtMs' | 'position'> & {
+  items: readonly DropItem[]
 }
 
 export class DropView {
