@@ -1,5 +1,6 @@
 /** Everything the server may say. */
 import { z } from 'zod'
+import { authExpiringSchema, authReplySchema } from './messages/auth.ts'
 import { clockReplySchema } from './messages/clock.ts'
 import { errorSchema } from './messages/error.ts'
 import { goawaySchema } from './messages/goaway.ts'
@@ -20,6 +21,8 @@ export const downSchema = z.discriminatedUnion('type', [
   outcomeSchema,
   okSchema,
   clockReplySchema,
+  authReplySchema,
+  authExpiringSchema,
   goawaySchema,
   errorSchema,
 ])

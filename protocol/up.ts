@@ -1,5 +1,6 @@
 /** Everything a client may say. */
 import { z } from 'zod'
+import { authSchema } from './messages/auth.ts'
 import { clockSchema } from './messages/clock.ts'
 import { helloSchema } from './messages/hello.ts'
 import { orderSchema } from './messages/order.ts'
@@ -13,6 +14,7 @@ export const upSchema = z.discriminatedUnion('type', [
   orderSchema,
   outcomesSchema,
   clockSchema,
+  authSchema,
 ])
 export type Up = z.infer<typeof upSchema>
 

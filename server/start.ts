@@ -40,6 +40,7 @@ import { Gateway } from './inbound/gateway.ts'
 import { Outcomes } from './inbound/outcomes.ts'
 import { Passwords } from './inbound/passwords.ts'
 import { SessionRoll } from './inbound/session-roll.ts'
+import { Tickets } from './inbound/tickets.ts'
 import { Tokens } from './inbound/tokens.ts'
 import type { NodeLog } from './log.ts'
 import { DropReader } from './outbound/drop-view-reader.ts'
@@ -130,9 +131,10 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
 
   // --- the edge, inward: who may ask what ----------------------------------------------------------------------------
   const tokens = new Tokens(config.jwtSecret)
+  const tickets = new Tickets(config.jwtSecret, () => clock.nowMs())
   const roll = new SessionRoll(clock, random)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
-  const gateway = new Gateway({ clock, random, log, tokens, rooms, hub, outcomes, roll })
+  const gateway = new Gateway({ clock, random, log, tokens, tickets, rooms, hub, outcomes, roll })
   const health = new Health(
     {
       redis: () => readRedis.call(readTimeMs),

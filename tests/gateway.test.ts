@@ -33,6 +33,7 @@ describe('a greeting', () => {
       role: 'creator',
       serverTimeMs: world.clock.nowMs(),
       heartbeatMs: 32_000,
+      ticket: expect.any(String),
     })
   })
 
@@ -458,7 +459,6 @@ describe('a resume', () => {
     world.positions.set(idOf('b', HATS), at(1, 1))
     const client = world.connect()
     const resume = {
-      ticket: 't',
       drops: [
         { drop: SHOES, position: at(1, 5) },
         { drop: HATS, position: at(0, 1) },
@@ -489,10 +489,10 @@ describe('a resume', () => {
     world.addDrop(SHOES)
     const drops = [{ drop: SHOES, position: at(1, 0) }]
 
-    const anonymous = await world.connect().asks({ type: 'hello', resume: { ticket: 't', drops, open: ['k'] } })
+    const anonymous = await world.connect().asks({ type: 'hello', resume: { drops, open: ['k'] } })
     const nowhere = await world
       .connect()
-      .asks({ type: 'hello', token: world.token('ana'), resume: { ticket: 't', drops: [], open: ['k'] } })
+      .asks({ type: 'hello', token: world.token('ana'), resume: { drops: [], open: ['k'] } })
 
     expect(anonymous.map(codeOf).sort()).toEqual(['news', 'unauthorized', 'welcome'])
     expect(nowhere.map(codeOf)).toEqual(['welcome', 'bad_request'])

@@ -9,6 +9,7 @@ import type { Down } from '../protocol/down.ts'
 import { Gateway } from '../server/inbound/gateway.ts'
 import { Outcomes } from '../server/inbound/outcomes.ts'
 import { ROLL_LIMITS, SessionRoll } from '../server/inbound/session-roll.ts'
+import { Tickets } from '../server/inbound/tickets.ts'
 import { DropReader } from '../server/outbound/drop-view-reader.ts'
 import { Hub } from '../server/outbound/hub.ts'
 import { Mine } from '../server/outbound/mine.ts'
@@ -70,10 +71,11 @@ async function serve(limits: Partial<typeof ROLL_LIMITS> = {}) {
     hub,
     roll,
     outcomes: new Outcomes(ledger, orders, pages, clock),
+    tickets: new Tickets('a secret for tests', Date.now),
     tokens: {
       verify: async (token) => {
         if (!token.startsWith('token-of-')) return token === 'old' ? 'expired' : 'invalid'
-        return { user: buyer(token.slice(9)), role: 'fan', expiresAtMs: Date.now() + 60_000 }
+        return { user: buyer(token.slice(9)), role: 'fan', expiresAtMs: Date.now() + 900_000 }
       },
     },
     rooms: { order: async (drop, claim) => world.order(drop, claim) },

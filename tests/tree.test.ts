@@ -14,6 +14,7 @@ const MAY_SEE: Record<string, string[]> = {
   storage: ['protocol', 'rooms', 'bus'],
   server: ['protocol', 'rooms', 'bus', 'storage'],
   stack: ['protocol'],
+  client: ['protocol'],
 }
 
 /** Libraries that only one place may import. */
@@ -80,6 +81,20 @@ describe('the tree', () => {
     })
 
     expect(wrong).toEqual([])
+  })
+
+  it('[J6] the client sees the protocol as types only, and no library', () => {
+    const runtime = files
+      .filter((file) => folderOf(file) === 'client')
+      .flatMap((file) => {
+        const text = readFileSync(join(ROOT, file), 'utf8')
+        const statements = text.matchAll(/^(?:import|export)\b([^'"]*?)\bfrom\s+'([^']+)'|^import\s+'([^']+)'/gm)
+        return [...statements]
+          .map(([, what = '', from, bare]) => ({ file, what: what.trim(), target: from ?? bare ?? '' }))
+          .filter(({ what, target }) => !what.startsWith('type ') && !/^\.\.?\/(?!.*protocol\/)/.test(target))
+      })
+
+    expect(runtime).toEqual([])
   })
 
   it('[X3] rooms read no clock of their own', () => {

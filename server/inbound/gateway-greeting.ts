@@ -2,7 +2,7 @@
  * Who is this: from a hello, or a token in the handshake, to a session with a standing.
  *
  * A token is checked after the socket is open and may take a moment; what the client says meanwhile waits in its
- * session, in order. A socket belongs to the first user it was signed in as, for ever: whoever wants to be somebody else
+ * session, in order. A ticket of an earlier session (tickets.ts) is checked on the spot, and a token is not needed then. A socket belongs to the first user it was signed in as, for ever: whoever wants to be somebody else
  * opens another one.
  */
 import { Fault } from '../../protocol/faults.ts'
@@ -19,11 +19,18 @@ export interface TokenCheck {
   verify(token: string): Promise<Identity | 'invalid' | 'expired'>
 }
 
+/** What a session comes back with. Implementation: tickets.ts. */
+export interface TicketDesk {
+  issue(identity: Identity): string
+  verify(ticket: string): Identity | 'invalid' | 'expired'
+}
+
 export interface GreetingWorld {
   clock: Clock
   random(): number
   log: Log
   tokens: TokenCheck
+  tickets: TicketDesk
   hub: Pick<Hub, 'signedIn'>
 }
 
@@ -58,6 +65,7 @@ export class Greeting {
   /** The hello of a socket that came without a token. */
   first(session: Session, hello: Hello) {
     if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
+    if (hello.resume?.ticket !== undefined) return this.#comeBack(session, hello, hello.resume.ticket)
 
     session.standing = { state: 'anonymous' }
     this.#welcome(session)
@@ -72,39 +80,54 @@ export class Greeting {
     }
     if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
 
+    if (this.#isAnothers(hello, standing.identity)) return session.peer.close('invalid_token')
+
     standing.greeted = true
     this.#welcome(session)
     this.#ears.resume(session, hello)
+  }
+
+  /** By ticket alone: everything happens before the next message is read. */
+  #comeBack(session: Session, hello: Hello, ticket: string) {
+    const identity = this.#world.tickets.verify(ticket)
+    if (identity === 'invalid') return session.peer.close('invalid_token')
+    if (identity === 'expired') return session.peer.close('token_expired')
+
+    session.standing = { state: 'signed_in', identity, greeted: true, warned: false }
+    this.#world.hub.signedIn(session, identity.user)
+    this.#welcome(session)
+    this.#ears.resume(session, hello)
+  }
+
+  /** A ticket beside a token may be too old, for the token is not; it may not be forged or somebody else's. */
+  #isAnothers(hello: Hello | undefined, identity: Identity): boolean {
+    const ticket = hello?.resume?.ticket
+    if (ticket === undefined) return false
+
+    const bearer = this.#world.tickets.verify(ticket)
+    return bearer === 'invalid' || (bearer !== 'expired' && bearer.user !== identity.user)
   }
 
   async #signIn(session: Session, token: string, hello: Hello | undefined): Promise<void> {
     if (session.standing.state === 'greeting') session.standing.checking = true
     else if (session.standing.state === 'signed_in') session.standing.greeted = true
 
-    const identity = await this.#check(token)
+    const identity = await checkToken(this.#world, token)
     const before = session.standing
     if (before.state === 'closing') return
     if (identity === 'invalid') return session.peer.close('invalid_token')
     if (identity === 'expired') return session.peer.close('token_expired')
     if (identity === 'unknown') return session.peer.close('insufficient_state', this.#world.random() * COME_BACK_MS)
     if (before.state === 'signed_in' && before.identity.user !== identity.user) {
-      return session.peer.send(errorMessage(new Fault('forbidden', {}, { message: 'the socket is another user’s' })))
+      return session.peer.send(errorMessage(anothers()))
     }
+    if (this.#isAnothers(hello, identity)) return session.peer.close('invalid_token')
 
-    session.standing = { state: 'signed_in', identity, greeted: hello !== undefined }
+    session.standing = { state: 'signed_in', identity, greeted: hello !== undefined, warned: false }
     this.#world.hub.signedIn(session, identity.user)
     this.#welcome(session)
     if (hello !== undefined) this.#ears.resume(session, hello)
     if (before.state === 'greeting') for (const message of before.waiting) this.#ears.hear(session, message)
-  }
-
-  async #check(token: string): Promise<Identity | 'invalid' | 'expired' | 'unknown'> {
-    try {
-      return await within(this.#world.clock, TOKEN_CHECK_MS, 'tokens.verify', this.#world.tokens.verify(token))
-    } catch (cause) {
-      this.#world.log.warn('greeting.token_not_checked', { cause: String(cause) })
-      return 'unknown'
-    }
   }
 
   #welcome(session: Session): void {
@@ -118,7 +141,25 @@ export class Greeting {
     if (standing.state === 'signed_in') {
       welcome.user = standing.identity.user
       welcome.role = standing.identity.role
+      welcome.ticket = this.#world.tickets.issue(standing.identity)
     }
     peer.send(welcome)
   }
+}
+
+/** `unknown`: it could not be checked in time. Never throws. */
+export async function checkToken(
+  { clock, tokens, log }: Pick<GreetingWorld, 'clock' | 'tokens' | 'log'>,
+  token: string,
+): Promise<Identity | 'invalid' | 'expired' | 'unknown'> {
+  try {
+    return await within(clock, TOKEN_CHECK_MS, 'tokens.verify', tokens.verify(token))
+  } catch (cause) {
+    log.warn('greeting.token_not_checked', { cause: String(cause) })
+    return 'unknown'
+  }
+}
+
+export function anothers(): Fault {
+  return new Fault('forbidden', {}, { message: 'the socket is another user’s' })
 }

@@ -10,6 +10,7 @@ import type { Down } from '../../protocol/down.ts'
 import { Fault } from '../../protocol/faults.ts'
 import type { UserId } from '../../protocol/ids.ts'
 import { formatLines } from '../../protocol/lines.ts'
+import type { Auth } from '../../protocol/messages/auth.ts'
 import type { Hello } from '../../protocol/messages/hello.ts'
 import type { Order, Receipt } from '../../protocol/messages/order.ts'
 import type { Outcomes as OutcomesAsked } from '../../protocol/messages/outcomes.ts'
@@ -23,6 +24,7 @@ import type { Hub } from '../outbound/hub.ts'
 import { errorMessage } from '../outbound/refusal.ts'
 import type { Peer } from '../transports/peer.ts'
 import { Greeting, type GreetingWorld } from './gateway-greeting.ts'
+import { Renewal } from './gateway-renewal.ts'
 import type { Outcomes } from './outcomes.ts'
 import { Session } from './session.ts'
 import type { SessionRoll } from './session-roll.ts'
@@ -48,6 +50,7 @@ const RETRY_AFTER_MS = 250
 export class Gateway {
   readonly #world: GatewayWorld
   readonly #greeting: Greeting
+  readonly #renewal: Renewal
 
   constructor(world: GatewayWorld) {
     this.#world = world
@@ -55,6 +58,7 @@ export class Gateway {
       resume: (session, hello) => this.#resume(session, hello),
       hear: (session, message) => this.#hearMessage(session, message),
     })
+    this.#renewal = new Renewal(world)
   }
 
   /** A socket is open. `token`: from its handshake, if there was one; then no hello is needed. */
@@ -133,9 +137,17 @@ export class Gateway {
         const t1 = this.#world.clock.nowMs()
         return session.peer.send({ type: 'clock', t0: message.t0, t1, t2: this.#world.clock.nowMs() })
       }
+      case 'auth':
+        return this.#auth(session, message)
       case 'hello':
         return this.#greeting.again(session, message)
     }
+  }
+
+  #auth(session: Session, message: Auth) {
+    if (session.asksInFlight >= ASKS_IN_FLIGHT_MAX) return this.#refuse(session, message.id, 'overloaded')
+
+    void this.#renewal.renew(session, message)
   }
 
   // --- drops and orders ----------------------------------------------------------------------------------------------------

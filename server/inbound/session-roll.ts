@@ -2,7 +2,7 @@
  * The roll of everyone who is connected to this node, by whatever transport.
  *
  * One look over all of them twice a second does what would otherwise be several timers for each: who did not greet, who
- * reads too slowly, whose token ran out. And when this node leaves, everyone is told to come back, in small groups and
+ * reads too slowly, whose token runs out. And when this node leaves, everyone is told to come back, in small groups and
  * each at another time, so that the next node is not stormed.
  */
 import type { Clock, Timer } from '../../rooms/ports.ts'
@@ -13,6 +13,8 @@ export interface RollLimits {
   greetWithinMs: number
   /** What a peer may leave unread in our buffer. Under the transport's own bound, at which frames are lost. */
   unreadBytesMax: number
+  /** This long before its end a token is said to be ending. */
+  expiringWithinMs: number
   /** How long a socket lives on after its token, to be signed in anew. */
   expiredGraceMs: number
   lookEveryMs: number
@@ -21,6 +23,7 @@ export interface RollLimits {
 export const ROLL_LIMITS: RollLimits = {
   greetWithinMs: 5_000,
   unreadBytesMax: 48 * 1024,
+  expiringWithinMs: 60_000,
   expiredGraceMs: 30_000,
   lookEveryMs: 500,
 }
@@ -74,7 +77,12 @@ export class SessionRoll {
         const late = monotonicMs - standing.sinceMs >= this.#limits.greetWithinMs
         if (late && !standing.checking) peer.close('not_greeted')
       } else if (standing.state === 'signed_in') {
-        if (nowMs >= standing.identity.expiresAtMs + this.#limits.expiredGraceMs) peer.close('token_expired')
+        const { expiresAtMs } = standing.identity
+        if (nowMs >= expiresAtMs + this.#limits.expiredGraceMs) peer.close('token_expired')
+        else if (!standing.warned && nowMs >= expiresAtMs - this.#limits.expiringWithinMs) {
+          standing.warned = true
+          peer.send({ type: 'auth_expiring', expiresAtMs })
+        }
       }
     }
   }

@@ -20,8 +20,11 @@ export type Standing =
   /** `sinceMs`: monotonic. `checking`: a token is being checked; what comes meanwhile waits its turn. */
   | { state: 'greeting'; sinceMs: number; checking: boolean; waiting: Up[] }
   | { state: 'anonymous' }
-  /** `greeted`: a hello has come; a handshake with a token signs in without one. */
-  | { state: 'signed_in'; identity: Identity; greeted: boolean }
+  /**
+   * `greeted`: a hello has come; a handshake with a token signs in without one.
+   * `warned`: it was said that this token is about to end.
+   */
+  | { state: 'signed_in'; identity: Identity; greeted: boolean; warned: boolean }
   | { state: 'closing' }
 
 export class Session {

@@ -16,6 +16,7 @@ import { Gateway } from '../../server/inbound/gateway.ts'
 import { Outcomes } from '../../server/inbound/outcomes.ts'
 import type { Identity, Session } from '../../server/inbound/session.ts'
 import { SessionRoll } from '../../server/inbound/session-roll.ts'
+import { Tickets } from '../../server/inbound/tickets.ts'
 import type { DropPage } from '../../server/outbound/drop-view.ts'
 import { DropReader } from '../../server/outbound/drop-view-reader.ts'
 import { Hub } from '../../server/outbound/hub.ts'
@@ -111,6 +112,7 @@ export class Client {
 
 export class EdgeWorld {
   readonly clock = new HandClock()
+  readonly tickets = new Tickets('a secret for tests', this.clock.nowMs)
   readonly pages = new Map<DropId, DropPage>()
   readonly rooms = new Map<DropId, RoomState>()
   readonly positions = new Map<OrderId, Position>()
@@ -191,6 +193,7 @@ export class EdgeWorld {
       hub: this.hub,
       roll: this.roll,
       outcomes: new Outcomes(ledger, orders, pages, clock),
+      tickets: this.tickets,
       tokens: { verify: (token) => this.#asks('token', () => this.tokens.get(token) ?? 'invalid') },
       rooms: {
         order: (drop, claim) => {
