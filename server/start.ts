@@ -22,7 +22,10 @@ import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
 import { Products } from '../storage/catalog/products.ts'
+import { Creators } from '../storage/creators/creators.ts'
 import { Drops } from '../storage/drops/drops.ts'
+import { FollowerCounts } from '../storage/follows/follower-counts.ts'
+import { Follows } from '../storage/follows/follows.ts'
 import { RedisLeases } from '../storage/leases/redis-leases.ts'
 import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
 import { OrderReader } from '../storage/orders/order-reader.ts'
@@ -82,6 +85,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const book = new PostgresDropBook(roomPostgres.sql)
   const drops = new Drops(edgePostgres.sql)
   const orders = new OrderReader(edgePostgres.sql)
+  const follows = new Follows(edgePostgres.sql)
 
   // --- the edge, outward: who is told what ---------------------------------------------------------------------------
   const app = newApp()
@@ -147,6 +151,10 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     ...{ drops, orders, rooms, settlements, tokens, health, log },
     ledger: readLedger,
     accounts: new Accounts(edgePostgres.sql),
+    creators: new Creators(edgePostgres.sql),
+    follows,
+    followerCounts: new FollowerCounts(readRedis, follows, prefix, log),
+    announceFollows: () => undefined,
     products: new Products(edgePostgres.sql),
     passwords: new Passwords(),
     memory: new AnswerMemory(),

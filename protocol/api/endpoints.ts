@@ -1,6 +1,7 @@
 /** The REST table: every endpoint of LiveDrop, in the order in which a creator and then a fan meets them. */
 import * as auth from './auth.ts'
 import { readContract } from './contract.ts'
+import * as creators from './creators.ts'
 import * as drops from './drops.ts'
 import type { Endpoint } from './endpoint.ts'
 import { livez, readyz } from './health.ts'
@@ -11,6 +12,12 @@ export const ENDPOINTS: readonly Endpoint[] = [
   auth.register,
   auth.login,
   auth.me,
+  creators.listCreators,
+  creators.readCreator,
+  creators.followCreator,
+  creators.unfollowCreator,
+  creators.listFollowers,
+  creators.listFollows,
   products.createProduct,
   products.readProduct,
   drops.createDrop,

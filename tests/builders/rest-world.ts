@@ -41,10 +41,18 @@ export function restWorld() {
   const drops = new Map<DropId, DropRecord>()
   const rooms = new Map<DropId, RoomState>()
   const orders: OrderRecord[] = []
+  /** Follower and creator. */
+  const follows = new Set<string>()
+  const creators = () =>
+    [...accounts.values()]
+      .filter(({ role }) => role === 'creator')
+      .map(({ userId, displayName }) => ({ creator: userId as string as CreatorId, displayName }))
+      .sort((a, b) => (a.creator < b.creator ? -1 : 1))
   const asked = {
     orders: [] as { drop: DropId; claim: Claim }[],
     controls: [] as { drop: DropId; opId: string; adjustment: Adjustment }[],
     agendas: 0,
+    follows: [] as UserId[],
     logged: [] as { event: string; facts: Record<string, unknown> | undefined }[],
   }
   const answers = {
@@ -79,6 +87,34 @@ export function restWorld() {
       },
       byId: async (productId) => products.get(productId),
     },
+    creators: {
+      search: async ({ beginning = '', limit, after = '' }) =>
+        [...creators()]
+          .filter(({ displayName }) => displayName.toLowerCase().startsWith(beginning.toLowerCase()))
+          .filter(({ creator }) => creator > after)
+          .slice(0, limit),
+      byId: async (id) => creators().find(({ creator }) => creator === id),
+    },
+    follows: {
+      follow: async (user, creator) => {
+        if (!accounts.has(user)) return 'unknown_user'
+        if (!accounts.has(creator as string as UserId)) return 'unknown_creator'
+        if (follows.has(`${user} ${creator}`)) return 'unchanged'
+        follows.add(`${user} ${creator}`)
+        return 'followed'
+      },
+      unfollow: async (user, creator) => {
+        if (!accounts.has(creator as string as UserId)) return 'unknown_creator'
+        return follows.delete(`${user} ${creator}`) ? 'unfollowed' : 'unchanged'
+      },
+      followers: async () => [],
+      following: async () => [],
+    },
+    followerCounts: {
+      of: async (creator) => [...follows].filter((follow) => follow.endsWith(creator)).length,
+      moved: async () => undefined,
+    },
+    announceFollows: (user) => void asked.follows.push(user),
     memory: new AnswerMemory(),
     drops: {
       create: async (creator, plan) => {
@@ -168,6 +204,7 @@ export function restWorld() {
     tokens,
     settlements,
     accounts,
+    follows,
     drops,
     rooms,
     orders,
