@@ -21,6 +21,7 @@ import type { Settled } from '../rooms/ports.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
+import { SignIns } from '../storage/accounts/sign-ins.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Creators } from '../storage/creators/creators.ts'
 import { Drops } from '../storage/drops/drops.ts'
@@ -151,6 +152,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     ...{ drops, orders, rooms, settlements, tokens, health, log },
     ledger: readLedger,
     accounts: new Accounts(edgePostgres.sql),
+    signIns: new SignIns(edgePostgres.sql),
     creators: new Creators(edgePostgres.sql),
     follows,
     followerCounts: new FollowerCounts(readRedis, follows, prefix, log),

@@ -101,6 +101,7 @@ async function attackedNode() {
   world.accounts.set(creatorId, {
     ...{ userId: creatorId, email: 'cleo@example.com', displayName: 'Cleo', role: 'creator', passwordHash: '' },
   })
+  world.signIns.set((examples('refresh').body as { refreshToken: string }).refreshToken, fan.user)
   let calls = 0
 
   /** Sends an endpoint's example with some parts of it changed. */
@@ -125,6 +126,7 @@ async function attackedNode() {
       [...world.products.values()],
       [...world.drops.values()],
       [...world.follows],
+      [...world.signIns.values()],
       ...[world.orders, world.asked.orders, world.asked.controls, world.asked.agendas],
     ])
   return { ...world, ...node, send, state, fan }

@@ -65,7 +65,8 @@ export class Drops {
     return answered(
       this.#sql.begin(async (sql) => {
         const [product] = await sql<{ title: string }[]>`
-          select title from products where id = ${plan.productId} and creator_id = ${creator} for key share`
+          select title from products where id = ${plan.productId} and creator_id = ${creator} and archived_at is null
+          for key share`
         if (product === undefined) return { refused: 'unknown_product' } as const
         if (!(await this.#hasVariants(sql, plan))) return { refused: 'unknown_sku' } as const
 

@@ -41,6 +41,8 @@ export function restWorld() {
   const drops = new Map<DropId, DropRecord>()
   const rooms = new Map<DropId, RoomState>()
   const orders: OrderRecord[] = []
+  /** By refresh token. */
+  const signIns = new Map<string, UserId>()
   /** Follower and creator. */
   const follows = new Set<string>()
   const creators = () =>
@@ -81,11 +83,46 @@ export function restWorld() {
     tokens,
     products: {
       create: async (creator, product) => {
-        const made = { productId: mint<ProductId>(), creator, ...product }
+        const made = { productId: mint<ProductId>(), creator, archived: false, ...product }
         products.set(made.productId, made)
         return made
       },
       byId: async (productId) => products.get(productId),
+      list: async ({ creator, beginning = '', limit, after = 'g' }) =>
+        [...products.values()]
+          .filter((one) => !one.archived && (creator ?? one.creator) === one.creator)
+          .filter((one) => one.title.toLowerCase().startsWith(beginning.toLowerCase()) && one.productId < after)
+          .sort((a, b) => (a.productId < b.productId ? 1 : -1))
+          .slice(0, limit),
+      change: async (creator, productId, change) => {
+        const known = products.get(productId)
+        if (known?.creator !== creator) return known === undefined ? 'unknown' : 'not_yours'
+        const changed = { ...known, ...(Object.fromEntries(Object.entries(change)) as object) }
+        products.set(productId, changed)
+        return changed
+      },
+      remove: async (creator, productId) => {
+        const known = products.get(productId)
+        if (known?.creator !== creator) return known === undefined ? 'unknown' : 'not_yours'
+        if ([...drops.values()].some((record) => record.productId === productId)) return 'archived'
+        products.delete(productId)
+        return 'deleted'
+      },
+    },
+    signIns: {
+      begin: async (user) => {
+        const issued = { refreshToken: `${mint()}.${'x'.repeat(43)}`, expiresAtMs: Date.UTC(2100, 0, 1) }
+        signIns.set(issued.refreshToken, user)
+        return issued
+      },
+      renew: async (refreshToken) => {
+        const user = signIns.get(refreshToken)
+        const account = user === undefined ? undefined : accounts.get(user)
+        if (account === undefined || user === undefined) return 'unknown'
+        signIns.delete(refreshToken)
+        return { account, refresh: await world.signIns.begin(user) }
+      },
+      end: async (refreshToken) => void signIns.delete(refreshToken),
     },
     creators: {
       search: async ({ beginning = '', limit, after = '' }) =>
@@ -204,6 +241,7 @@ export function restWorld() {
     tokens,
     settlements,
     accounts,
+    signIns,
     follows,
     drops,
     rooms,
