@@ -126,6 +126,7 @@ async function attackedNode() {
       [...world.products.values()],
       [...world.drops.values()],
       [...world.follows],
+      [...world.marks.values()],
       [...world.signIns.values()],
       ...[world.orders, world.asked.orders, world.asked.controls, world.asked.agendas],
     ])
@@ -244,6 +245,7 @@ function hostileTo(part: keyof Parts, value: unknown): unknown[] {
 function mayBeTaken(at: Place, hostile: unknown): boolean {
   const name = at.filter((part) => typeof part === 'string').join('.')
   if (name === 'body.images') return Array.isArray(hostile) && hostile.length === 0
+  if (name === 'query.unread') return hostile === 'true'
   if (typeof hostile !== 'string') return false
   return name.endsWith('.sku') ? isSku(hostile) : FREE.test(name) && !/[\0\ud800]/.test(hostile)
 }

@@ -5,6 +5,7 @@ import * as creators from './creators.ts'
 import * as drops from './drops.ts'
 import type { Endpoint } from './endpoint.ts'
 import { livez, readyz } from './health.ts'
+import * as notifications from './notifications.ts'
 import * as orders from './orders.ts'
 import * as products from './products.ts'
 
@@ -34,6 +35,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   orders.placeOrder,
   orders.listOrders,
   orders.readOrder,
+  notifications.listNotifications,
+  notifications.readNotifications,
   livez,
   readyz,
   readContract,

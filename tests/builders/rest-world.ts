@@ -41,6 +41,8 @@ export function restWorld() {
   const drops = new Map<DropId, DropRecord>()
   const rooms = new Map<DropId, RoomState>()
   const orders: OrderRecord[] = []
+  /** Read marks. */
+  const marks = new Map<UserId, number>()
   /** By refresh token. */
   const signIns = new Map<string, UserId>()
   /** Follower and creator. */
@@ -207,6 +209,14 @@ export function restWorld() {
           .filter((order) => after === undefined || order.acceptedAtMs < after.acceptedAtMs)
           .slice(0, limit),
     },
+    inbox: {
+      page: async () => [],
+      readUpTo: async (user) => marks.get(user),
+      read: async (user, upTo) => {
+        marks.set(user, upTo.getTime())
+        return upTo.getTime()
+      },
+    },
     settlements,
     health: { readiness: async () => answers.readiness },
     secondLookMs: 1,
@@ -241,6 +251,7 @@ export function restWorld() {
     tokens,
     settlements,
     accounts,
+    marks,
     signIns,
     follows,
     drops,
