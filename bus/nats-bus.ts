@@ -110,6 +110,27 @@ export class NatsBus implements Bus {
     return this.#ask(subject, body, waitMs)
   }
 
+  /** A question whose answer wants an answer, as an event of a JetStream consumer does. */
+  async pull(
+    subject: string,
+    body: Uint8Array,
+    waitMs: number,
+  ): Promise<{ heard: 'answer'; delivery: Delivery } | { heard: 'nobody' | 'silence' }> {
+    const link = this.#linkFor(subject, body)
+    if (link === undefined) return { heard: 'silence' }
+
+    try {
+      // An event keeps its own subject on the way here, so the client's shared inbox would not know whose it is.
+      const message = await link.request(subject, body, { timeout: Math.max(1, waitMs), noMux: true })
+      this.#count(link, body)
+      return { heard: 'answer', delivery: this.#delivery(message, link) }
+    } catch (cause) {
+      if (cause instanceof NatsError && cause.code === ErrorCode.NoResponders) return { heard: 'nobody' }
+      this.#askFailed(subject, cause)
+      return { heard: 'silence' }
+    }
+  }
+
   /** A question to JetStream, which takes an `id` only once. */
   askOnce(subject: string, body: Uint8Array, id: string, waitMs: number): Promise<Asked> {
     return this.#ask(subject, body, waitMs, id)

@@ -22,6 +22,8 @@ export function subjects(prefix: string) {
     heartbeat: `${prefix}.nodes`,
     /** A drop was created or changed: look at the agenda again. */
     agenda: `${prefix}.agenda`,
+    /** A user follows others than before: who has sockets of theirs, look. */
+    follows: `${prefix}.follows`,
     /** Transitions of orders and drops, from the outbox. Captured by the JetStream stream, heard live by every node. */
     event: (kind: string) => `${prefix}.events.${kind}`,
     events: `${prefix}.events.>`,

@@ -6,6 +6,7 @@ import { errorSchema } from './messages/error.ts'
 import { goawaySchema } from './messages/goaway.ts'
 import { welcomeSchema } from './messages/hello.ts'
 import { newsSchema } from './messages/news.ts'
+import { noticeSchema } from './messages/notice.ts'
 import { confirmedSchema, receiptSchema, revokedSchema } from './messages/order.ts'
 import { outcomeSchema } from './messages/outcomes.ts'
 import { snapshotSchema } from './messages/snapshot.ts'
@@ -19,6 +20,7 @@ export const downSchema = z.discriminatedUnion('type', [
   confirmedSchema,
   revokedSchema,
   outcomeSchema,
+  noticeSchema,
   okSchema,
   clockReplySchema,
   authReplySchema,

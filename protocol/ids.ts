@@ -51,6 +51,7 @@ export const idempotencyKeySchema = z
 
 export const isDropId = (text: unknown): text is DropId => typeof text === 'string' && UUID.test(text)
 export const isUserId = (text: unknown): text is UserId => typeof text === 'string' && UUID.test(text)
+export const isCreatorId = (text: unknown): text is CreatorId => typeof text === 'string' && UUID.test(text)
 export const isOrderId = (text: unknown): text is OrderId => typeof text === 'string' && ORDER_ID.test(text)
 export const isSku = (text: unknown): text is Sku => typeof text === 'string' && SKU.test(text)
 export const isIdempotencyKey = (text: unknown): text is IdempotencyKey => typeof text === 'string' && KEY.test(text)

@@ -9,6 +9,7 @@ import { BusNeighbours, serveNeighbours } from '../bus/bus-neighbours.ts'
 import { BusPostbox } from '../bus/bus-postbox.ts'
 import { BusRooms } from '../bus/bus-rooms.ts'
 import { Members } from '../bus/members.ts'
+import { NatsEventConsumer } from '../bus/nats-event-consumer.ts'
 import { NatsEventStream } from '../bus/nats-event-stream.ts'
 import { listenSettled, NewsListener } from '../bus/news-listener.ts'
 import { subjects as subjectsOf } from '../bus/subjects.ts'
@@ -21,8 +22,13 @@ import type { Settled } from '../rooms/ports.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
+import { SignIns } from '../storage/accounts/sign-ins.ts'
 import { Products } from '../storage/catalog/products.ts'
+import { Creators } from '../storage/creators/creators.ts'
 import { Drops } from '../storage/drops/drops.ts'
+import { FollowerCounts } from '../storage/follows/follower-counts.ts'
+import { Follows } from '../storage/follows/follows.ts'
+import { Inbox } from '../storage/inbox/inbox.ts'
 import { RedisLeases } from '../storage/leases/redis-leases.ts'
 import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
 import { OrderReader } from '../storage/orders/order-reader.ts'
@@ -43,10 +49,13 @@ import { SessionRoll } from './inbound/session-roll.ts'
 import { Tickets } from './inbound/tickets.ts'
 import { Tokens } from './inbound/tokens.ts'
 import type { NodeLog } from './log.ts'
+import { announceFollows, hearCreators } from './outbound/creator-ears.ts'
 import { DropReader } from './outbound/drop-view-reader.ts'
 import { hearEvents } from './outbound/event-ears.ts'
 import { Hub } from './outbound/hub.ts'
+import { InboxWriter } from './outbound/inbox-writer.ts'
 import { Mine } from './outbound/mine.ts'
+import { Notices } from './outbound/notices.ts'
 import { OutboxPublisher } from './outbound/outbox-publisher.ts'
 import { stopInOrder } from './stop.ts'
 import { Http } from './transports/http.ts'
@@ -83,16 +92,20 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const book = new PostgresDropBook(roomPostgres.sql)
   const drops = new Drops(edgePostgres.sql)
   const orders = new OrderReader(edgePostgres.sql)
+  const follows = new Follows(edgePostgres.sql)
 
   // --- the edge, outward: who is told what ---------------------------------------------------------------------------
   const app = newApp()
+  const broadcaster = nativeBroadcaster(app)
+  const notices = new Notices({ clock, log, follows, broadcaster })
   const hub = new Hub({
     clock,
     random,
     log,
     reader: new DropReader(drops, readLedger, clock),
     mine: new Mine(orders, clock),
-    broadcaster: nativeBroadcaster(app),
+    broadcaster,
+    notices,
     feed: new NewsListener(wire),
   })
   const settlements = new WaitingBuyers()
@@ -101,7 +114,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     settlements.settled(list)
   }
   const herald = new BusHerald(wire, { news: (news) => hub.news(news), settled })
-  const ears = [listenSettled(wire, settled), hearEvents(wire, settled)]
+  const ears = [listenSettled(wire, settled), hearEvents(wire, settled), hearCreators(wire, notices)]
 
   // --- the rooms -----------------------------------------------------------------------------------------------------
   const self = {
@@ -128,6 +141,11 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const stream = new NatsEventStream({ bus, subjects })
   const publisher = new OutboxPublisher({ outbox: new Outbox(roomPostgres.sql), stream, subjects, clock, log })
   publisher.start()
+  const inbox = new Inbox(edgePostgres.sql)
+  const consumer = new NatsEventConsumer({ bus, subjects, stream, durable: 'inbox' })
+  const inboxWriter = new InboxWriter({ consumer, inbox, clock, log })
+  inboxWriter.start()
+  ears.push(inboxWriter)
 
   // --- the edge, inward: who may ask what ----------------------------------------------------------------------------
   const tokens = new Tokens(config.jwtSecret)
@@ -149,6 +167,12 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     ...{ drops, orders, rooms, settlements, tokens, health, log },
     ledger: readLedger,
     accounts: new Accounts(edgePostgres.sql),
+    signIns: new SignIns(edgePostgres.sql),
+    creators: new Creators(edgePostgres.sql),
+    follows,
+    followerCounts: new FollowerCounts(readRedis, follows, prefix, log),
+    announceFollows: announceFollows(wire, notices),
+    inbox,
     products: new Products(edgePostgres.sql),
     passwords: new Passwords(),
     memory: new AnswerMemory(),

@@ -5,7 +5,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Endpoint } from '../protocol/api/endpoint.ts'
 import { ENDPOINTS } from '../protocol/api/endpoints.ts'
-import { type DropId, isSku, type OrderId, type ProductId } from '../protocol/ids.ts'
+import { type DropId, isSku, type OrderId, type ProductId, type UserId } from '../protocol/ids.ts'
 import { Health } from '../server/health.ts'
 import { type Heard, httpNode } from './builders/http-node.ts'
 import { restWorld } from './builders/rest-world.ts'
@@ -49,7 +49,7 @@ const TEXTS = [
 const OTHERS = [null, true, 0, -1, 0.5, -0, 1e21, 2 ** 53 + 1, [], [[]], {}, [null], { $ne: null }, { length: 1 }]
 const NUMBERS = ['1', '0x1', '', 'one', Number.MIN_VALUE, -1, 1.5, 1e21, 2 ** 53 + 1]
 /** Free text that is kept as it came. Everything else has a form. */
-const FREE = /(?:^|\.)(?:title|description|displayName|password|prefer)$/
+const FREE = /(?:^|\.)(?:title|description|displayName|password|prefer|query\.q)$/
 
 const LEAKS = /\bat .*\.[jt]s:\d+|node_modules|select .* from|insert into|stack|ECONN|postgres:|redis:/i
 
@@ -97,6 +97,11 @@ async function attackedNode() {
     ...{ orderId: (examples('readOrder').params as { id: OrderId }).id, buyer: fan.user, reason: null },
     ...{ acceptedAtMs: 1, confirmedAtMs: 2 },
   })
+  const { id: creatorId } = examples('readCreator').params as { id: UserId }
+  world.accounts.set(creatorId, {
+    ...{ userId: creatorId, email: 'cleo@example.com', displayName: 'Cleo', role: 'creator', passwordHash: '' },
+  })
+  world.signIns.set((examples('refresh').body as { refreshToken: string }).refreshToken, fan.user)
   let calls = 0
 
   /** Sends an endpoint's example with some parts of it changed. */
@@ -120,6 +125,9 @@ async function attackedNode() {
       [...world.accounts.values()],
       [...world.products.values()],
       [...world.drops.values()],
+      [...world.follows],
+      [...world.marks.values()],
+      [...world.signIns.values()],
       ...[world.orders, world.asked.orders, world.asked.controls, world.asked.agendas],
     ])
   return { ...world, ...node, send, state, fan }
@@ -237,6 +245,7 @@ function hostileTo(part: keyof Parts, value: unknown): unknown[] {
 function mayBeTaken(at: Place, hostile: unknown): boolean {
   const name = at.filter((part) => typeof part === 'string').join('.')
   if (name === 'body.images') return Array.isArray(hostile) && hostile.length === 0
+  if (name === 'query.unread') return hostile === 'true'
   if (typeof hostile !== 'string') return false
   return name.endsWith('.sku') ? isSku(hostile) : FREE.test(name) && !/[\0\ud800]/.test(hostile)
 }

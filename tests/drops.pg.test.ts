@@ -41,7 +41,7 @@ describe('Products', () => {
     const creator = await aCreator()
     const made = await products.create(creator, SHOES)
 
-    expect(made).toEqual({ productId: made.productId, creator, ...SHOES })
+    expect(made).toEqual({ productId: made.productId, creator, archived: false, ...SHOES })
     expect(await products.byId(made.productId)).toEqual(made)
   })
 

@@ -19,9 +19,9 @@ afterAll(() => database.close())
 
 /** Three rows: a confirmed pair, a revoked one, and a phase. */
 beforeEach(async () => {
-  await database.sql`delete from outbox`
   const { book, plan } = postgresWorld(database.sql)
   drop = (await plan({ stock: { shoe: 2 } })).drop
+  await database.sql`delete from outbox`
   await book.write(drop, [
     order(drop, 'ana', at(1, 1)),
     order(drop, 'ben', at(1, 2)),

@@ -1,4 +1,9 @@
-/** Accounts at the door: register, login, and who am I. The answer's token goes into `Authorization: Bearer`. */
+/**
+ * Accounts at the door: register, login, and who am I.
+ *
+ * `token` goes into `Authorization: Bearer` and lasts a quarter of an hour. `refreshToken` is good once, within 30 days,
+ * for the next pair; whoever sends it a second time ends the sign-in, for then two have it.
+ */
 import { z } from 'zod'
 import { userIdSchema } from '../ids.ts'
 import { endpoint, ROLES } from './endpoint.ts'
@@ -15,8 +20,21 @@ export const accountSchema = z.object({
   role: z.enum(ROLES),
 })
 
-/** `token` is a secret of the user's until `expiresAt`. */
-const signedInSchema = z.object({ token: z.string(), expiresAt: timeSchema, user: accountSchema })
+const refreshTokenSchema = z
+  .string()
+  .regex(
+    /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[A-Za-z0-9_-]{43}$/,
+    'a refresh token is what signing in gave out',
+  )
+
+/** Both tokens are secrets of the user's, each until its end. */
+const signedInSchema = z.object({
+  token: z.string(),
+  expiresAt: timeSchema,
+  refreshToken: refreshTokenSchema,
+  refreshExpiresAt: timeSchema,
+  user: accountSchema,
+})
 
 const ana = {
   id: '01890a5d-ac96-774b-bcce-b302099a8057',
@@ -24,7 +42,14 @@ const ana = {
   displayName: 'Ana',
   role: 'fan',
 }
-const anaSignedIn = { token: 'eyJhbGciOi…', expiresAt: '2030-05-01T18:15:00.000Z', user: ana }
+const REFRESH_TOKEN = '7c9e6679-7425-40de-944b-e07fc1f90ae7.Zm9yIHRoZSBleGFtcGxlIG9ubHksIG5vdCBhIHNlY3J'
+const anaSignedIn = {
+  token: 'eyJhbGciOi…',
+  expiresAt: '2030-05-01T18:15:00.000Z',
+  refreshToken: REFRESH_TOKEN,
+  refreshExpiresAt: '2030-05-31T18:00:00.000Z',
+  user: ana,
+}
 
 export const register = endpoint({
   name: 'register',
@@ -67,6 +92,38 @@ export const login = endpoint({
     body: { email: 'ana@example.com', password: 'correct horse battery' },
     answers: { 200: anaSignedIn },
   },
+})
+
+export const refresh = endpoint({
+  name: 'refresh',
+  method: 'post',
+  path: '/v1/auth/refresh',
+  tag: 'auth',
+  summary: 'A new pair of tokens for a refresh token, which is good once. Sent again, it ends the sign-in.',
+  who: 'anyone',
+  limit: 'sign_in',
+  key: 'none',
+  cache: 'private',
+  body: z.strictObject({ refreshToken: refreshTokenSchema }),
+  answers: { 200: signedInSchema },
+  refusals: ['unauthorized'],
+  example: { body: { refreshToken: REFRESH_TOKEN }, answers: { 200: anaSignedIn } },
+})
+
+export const logout = endpoint({
+  name: 'logout',
+  method: 'post',
+  path: '/v1/auth/logout',
+  tag: 'auth',
+  summary: 'End the sign-in of a refresh token. An access token of it lasts until its own end.',
+  who: 'anyone',
+  limit: 'sign_in',
+  key: 'none',
+  cache: 'private',
+  body: z.strictObject({ refreshToken: refreshTokenSchema }),
+  answers: { 200: z.object({ signedIn: z.literal(false) }) },
+  refusals: [],
+  example: { body: { refreshToken: REFRESH_TOKEN }, answers: { 200: { signedIn: false } } },
 })
 
 export const me = endpoint({

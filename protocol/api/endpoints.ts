@@ -1,18 +1,31 @@
 /** The REST table: every endpoint of LiveDrop, in the order in which a creator and then a fan meets them. */
 import * as auth from './auth.ts'
 import { readContract } from './contract.ts'
+import * as creators from './creators.ts'
 import * as drops from './drops.ts'
 import type { Endpoint } from './endpoint.ts'
 import { livez, readyz } from './health.ts'
+import * as notifications from './notifications.ts'
 import * as orders from './orders.ts'
 import * as products from './products.ts'
 
 export const ENDPOINTS: readonly Endpoint[] = [
   auth.register,
   auth.login,
+  auth.refresh,
+  auth.logout,
   auth.me,
+  creators.listCreators,
+  creators.readCreator,
+  creators.followCreator,
+  creators.unfollowCreator,
+  creators.listFollowers,
+  creators.listFollows,
   products.createProduct,
+  products.listProducts,
   products.readProduct,
+  products.changeProduct,
+  products.removeProduct,
   drops.createDrop,
   drops.readDrop,
   drops.openDrop,
@@ -22,6 +35,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   orders.placeOrder,
   orders.listOrders,
   orders.readOrder,
+  notifications.listNotifications,
+  notifications.readNotifications,
   livez,
   readyz,
   readContract,

@@ -17,6 +17,17 @@ export const titleText = (max: number) =>
 /** A description: up to `max` characters, may be empty, may have lines. */
 export const proseText = (max: number) => z.string().trim().max(max).regex(LINES, 'text without control characters')
 
+/**
+ * What somebody looks for, in an address: may be empty. U+FFFD stands for bytes that were no text, and nobody looks for
+ * those.
+ */
+export const searchText = z
+  .string()
+  .trim()
+  .max(80)
+  .regex(ONE_LINE)
+  .regex(/^[^\ufffd]*$/, 'text in UTF-8')
+
 /** Out: RFC 3339 in UTC. */
 export const timeSchema = z.iso.datetime()
 

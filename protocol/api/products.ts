@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { creatorIdSchema, productIdSchema, skuSchema } from '../ids.ts'
 import { endpoint } from './endpoint.ts'
-import { currencySchema, imageUrlSchema, priceMinorSchema, proseText, titleText } from './fields.ts'
+import { currencySchema, imageUrlSchema, priceMinorSchema, proseText, searchText, titleText } from './fields.ts'
+import { cursorSchema, limitSchema, pageOf } from './pages.ts'
 
 export const VARIANTS_MAX = 64
 
@@ -13,6 +14,15 @@ const variantSchema = z.strictObject({
   currency: currencySchema,
 })
 
+const variantsSchema = z
+  .array(variantSchema)
+  .min(1)
+  .max(VARIANTS_MAX)
+  .refine((variants) => new Set(variants.map((variant) => variant.sku)).size === variants.length, 'each sku once')
+  .refine((variants) => new Set(variants.map((variant) => variant.currency)).size <= 1, 'one currency')
+
+const imagesSchema = z.array(imageUrlSchema).max(16)
+
 export const productSchema = z.object({
   id: productIdSchema,
   creator: creatorIdSchema,
@@ -22,6 +32,7 @@ export const productSchema = z.object({
   variants: z.array(
     z.object({ sku: skuSchema, title: z.string(), priceMinor: z.number().int(), currency: currencySchema }),
   ),
+  archived: z.boolean().describe('put away: readable, in no list, and no drop can be made of it'),
 })
 
 const shirt = {
@@ -34,7 +45,7 @@ const shirt = {
   ],
 }
 const PRODUCT_ID = '01890a5d-ac96-774b-bcce-b302099a8058'
-const theShirt = { id: PRODUCT_ID, creator: '01890a5d-ac96-774b-bcce-b302099a8001', ...shirt }
+const theShirt = { id: PRODUCT_ID, creator: '01890a5d-ac96-774b-bcce-b302099a8001', ...shirt, archived: false }
 
 export const createProduct = endpoint({
   name: 'createProduct',
@@ -49,13 +60,8 @@ export const createProduct = endpoint({
   body: z.strictObject({
     title: titleText(120),
     description: proseText(4000).default(''),
-    images: z.array(imageUrlSchema).max(16).default([]),
-    variants: z
-      .array(variantSchema)
-      .min(1)
-      .max(VARIANTS_MAX)
-      .refine((variants) => new Set(variants.map((variant) => variant.sku)).size === variants.length, 'each sku once')
-      .refine((variants) => new Set(variants.map((variant) => variant.currency)).size <= 1, 'one currency'),
+    images: imagesSchema.default([]),
+    variants: variantsSchema,
   }),
   answers: { 201: productSchema },
   refusals: ['key_mismatch'],
@@ -76,4 +82,72 @@ export const readProduct = endpoint({
   answers: { 200: productSchema },
   refusals: [],
   example: { params: { id: PRODUCT_ID }, answers: { 200: theShirt } },
+})
+
+export const listProducts = endpoint({
+  name: 'listProducts',
+  method: 'get',
+  path: '/v1/products',
+  tag: 'products',
+  summary: 'Products, the newest first; with `q` those whose title begins so, by title.',
+  who: 'anyone',
+  limit: 'read',
+  key: 'none',
+  cache: 'public',
+  query: z.object({
+    creator: creatorIdSchema.optional(),
+    q: searchText.optional(),
+    limit: limitSchema.optional(),
+    cursor: cursorSchema.optional(),
+  }),
+  answers: { 200: pageOf(productSchema) },
+  refusals: [],
+  example: {
+    query: { creator: theShirt.creator, q: 'tour', limit: '20' },
+    answers: { 200: { items: [theShirt], nextCursor: null } },
+  },
+})
+
+export const changeProduct = endpoint({
+  name: 'changeProduct',
+  method: 'patch',
+  path: '/v1/products/:id',
+  tag: 'products',
+  summary: 'Change what is sent and nothing else. Drops keep the titles and prices they were made with.',
+  who: ['creator'],
+  limit: 'write',
+  key: 'none',
+  cache: 'private',
+  params: z.object({ id: productIdSchema }),
+  body: z
+    .strictObject({
+      title: titleText(120).optional(),
+      description: proseText(4000).optional(),
+      images: imagesSchema.optional(),
+      variants: variantsSchema.optional(),
+    })
+    .refine((change) => Object.keys(change).length > 0, 'say at least one thing to change'),
+  answers: { 200: productSchema },
+  refusals: ['conflict'],
+  example: {
+    params: { id: PRODUCT_ID },
+    body: { title: 'Tour shirt', images: shirt.images, variants: shirt.variants },
+    answers: { 200: theShirt },
+  },
+})
+
+export const removeProduct = endpoint({
+  name: 'removeProduct',
+  method: 'delete',
+  path: '/v1/products/:id',
+  tag: 'products',
+  summary: 'Delete a product; one that a drop was made of is archived instead, for its orders still name it.',
+  who: ['creator'],
+  limit: 'write',
+  key: 'none',
+  cache: 'private',
+  params: z.object({ id: productIdSchema }),
+  answers: { 200: z.object({ id: productIdSchema, outcome: z.enum(['deleted', 'archived']) }) },
+  refusals: [],
+  example: { params: { id: PRODUCT_ID }, answers: { 200: { id: PRODUCT_ID, outcome: 'archived' } } },
 })

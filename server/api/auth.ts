@@ -1,6 +1,7 @@
-/** Register, log in, and who am I. */
-import { login, me, register } from '../../protocol/api/auth.ts'
+/** Register, log in, stay signed in, log out, and who am I. */
+import { login, logout, me, refresh, register } from '../../protocol/api/auth.ts'
 import type { Account, Accounts } from '../../storage/accounts/accounts.ts'
+import type { IssuedRefresh, SignIns } from '../../storage/accounts/sign-ins.ts'
 import type { Passwords } from '../inbound/passwords.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 import { isoTime } from './iso-time.ts'
@@ -11,12 +12,19 @@ export interface AuthWorld {
   accounts: Pick<Accounts, 'create' | 'byEmail' | 'byId'>
   passwords: Pick<Passwords, 'hash' | 'verify'>
   tokens: Pick<Tokens, 'issue'>
+  signIns: Pick<SignIns, 'begin' | 'renew' | 'end'>
 }
 
-export function authRoutes({ accounts, passwords, tokens }: AuthWorld): Route[] {
-  const signIn = async ({ userId, email, displayName, role }: Account) => {
+export function authRoutes({ accounts, passwords, tokens, signIns }: AuthWorld): Route[] {
+  const signIn = async (account: Account) => signedIn(account, await signIns.begin(account.userId))
+
+  const signedIn = async ({ userId, email, displayName, role }: Account, kept: IssuedRefresh) => {
     const { token, expiresAtMs } = await tokens.issue({ user: userId, role })
-    return { token, expiresAt: isoTime(expiresAtMs), user: { id: userId, email, displayName, role } }
+    return {
+      ...{ token, expiresAt: isoTime(expiresAtMs) },
+      ...{ refreshToken: kept.refreshToken, refreshExpiresAt: isoTime(kept.expiresAtMs) },
+      user: { id: userId, email, displayName, role },
+    }
   }
 
   return [
@@ -35,6 +43,19 @@ export function authRoutes({ accounts, passwords, tokens }: AuthWorld): Route[] 
         return refuse('invalid_credentials', { detail: 'e-mail or password is wrong' })
       }
       return answer(200, await signIn(account))
+    }),
+
+    route(refresh, async ({ body: { refreshToken } }) => {
+      const renewed = await signIns.renew(refreshToken)
+      // Ended, reused and never given out are answered alike: a thief learns nothing.
+      if (typeof renewed === 'string') return refuse('unauthorized', { detail: 'sign in again' })
+
+      return answer(200, await signedIn(renewed.account, renewed.refresh))
+    }),
+
+    route(logout, async ({ body: { refreshToken } }) => {
+      await signIns.end(refreshToken)
+      return answer(200, { signedIn: false })
     }),
 
     route(me, async ({ caller }) => {

@@ -1,13 +1,14 @@
-/** Add a product, read a product. */
-import { createProduct, readProduct } from '../../protocol/api/products.ts'
-import type { CreatorId, UserId } from '../../protocol/ids.ts'
-import type { Product, Products } from '../../storage/catalog/products.ts'
+/** Add, browse, read, change and remove products. */
+import { changeProduct, createProduct, listProducts, readProduct, removeProduct } from '../../protocol/api/products.ts'
+import { type CreatorId, productIdSchema, type UserId } from '../../protocol/ids.ts'
+import type { Product, ProductRefusal, Products } from '../../storage/catalog/products.ts'
 import type { AnswerMemory } from './answer-memory.ts'
-import { isRefusal, refuse } from './refusal.ts'
+import { readPage } from './page.ts'
+import { isRefusal, type Refusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
 
 export interface ProductsWorld {
-  products: Pick<Products, 'create' | 'byId'>
+  products: Pick<Products, 'create' | 'byId' | 'list' | 'change' | 'remove'>
   memory: AnswerMemory
 }
 
@@ -33,7 +34,41 @@ export function productRoutes({ products, memory }: ProductsWorld): Route[] {
 
       return answer(200, viewProduct(product))
     }),
+
+    route(listProducts, async ({ query: { q, creator, ...asked } }) => {
+      const said = await readPage(
+        asked,
+        productIdSchema,
+        (question) => products.list({ ...question, creator, beginning: q }),
+        (product) => product.productId,
+        viewProduct,
+      )
+      return isRefusal(said) ? said : answer(200, said)
+    }),
+
+    route(changeProduct, async ({ params, caller, body }) => {
+      const changed = await products.change(asCreator(caller.user), params.id, body)
+      return typeof changed === 'string' ? refuseProduct(changed) : answer(200, viewProduct(changed))
+    }),
+
+    route(removeProduct, async ({ params, caller }) => {
+      const outcome = await products.remove(asCreator(caller.user), params.id)
+      // Put away is put away: a repeated DELETE hears what the first one did.
+      if (outcome === 'deleted' || outcome === 'archived') return answer(200, { id: params.id, outcome })
+
+      return refuseProduct(outcome)
+    }),
   ]
+}
+
+const REFUSALS: Readonly<Record<ProductRefusal, Refusal>> = {
+  unknown: refuse('not_found', { detail: 'no such product' }),
+  not_yours: refuse('forbidden', { detail: 'only the creator of a product changes it' }),
+  archived: refuse('conflict', { detail: 'the product is archived' }),
+}
+
+function refuseProduct(why: ProductRefusal): Refusal {
+  return REFUSALS[why]
 }
 
 function viewProduct({ productId, ...product }: Product) {

@@ -2,21 +2,31 @@
 import { ENDPOINTS } from '../../protocol/api/endpoints.ts'
 import { type AuthWorld, authRoutes } from './auth.ts'
 import { contractRoutes } from './contract.ts'
+import { type CreatorsWorld, creatorRoutes } from './creators.ts'
 import { type DropsWorld, dropRoutes } from './drops.ts'
 import { type HealthWorld, healthRoutes } from './health.ts'
+import { type NotificationsWorld, notificationRoutes } from './notifications.ts'
 import { type OrdersWorld, orderRoutes } from './orders.ts'
 import { type ProductsWorld, productRoutes } from './products.ts'
 import type { Route } from './route.ts'
 
 /** Everything that REST needs of the node. */
-export type ApiWorld = AuthWorld & ProductsWorld & DropsWorld & OrdersWorld & HealthWorld
+export type ApiWorld = AuthWorld &
+  CreatorsWorld &
+  ProductsWorld &
+  DropsWorld &
+  OrdersWorld &
+  NotificationsWorld &
+  HealthWorld
 
 export function apiRoutes(world: ApiWorld): Route[] {
   return [
     ...authRoutes(world),
+    ...creatorRoutes(world),
     ...productRoutes(world),
     ...dropRoutes(world),
     ...orderRoutes(world),
+    ...notificationRoutes(world),
     ...healthRoutes(world),
     ...contractRoutes(ENDPOINTS),
   ]

@@ -12,6 +12,7 @@ import type { RoomNews, Settled, Timer } from '../../rooms/ports.ts'
 import type { Session } from '../inbound/session.ts'
 import { Gallery, type GalleryWorld } from './hub-gallery.ts'
 import { Told } from './hub-told.ts'
+import type { Notices } from './notices.ts'
 
 /** The news of a drop from other nodes, as long as it is not stopped. */
 export interface NewsFeed {
@@ -20,6 +21,8 @@ export interface NewsFeed {
 
 export interface HubWorld extends GalleryWorld {
   feed: NewsFeed
+  /** Who is told what the creators they follow do. */
+  notices?: Pick<Notices, 'signedIn' | 'left'>
 }
 
 export const EMPTY_GALLERY_MS = 30_000
@@ -89,12 +92,14 @@ export class Hub {
     const sessions = this.#users.get(user)
     if (sessions === undefined) this.#users.set(user, [session])
     else if (!sessions.includes(session)) sessions.push(session)
+    this.#world.notices?.signedIn(session, user)
   }
 
   left(session: Session, user: UserId | undefined): void {
     for (const drop of [...session.watched]) this.unwatch(session, drop)
     if (user === undefined) return
 
+    this.#world.notices?.left(session, user)
     const others = this.#users.get(user)?.filter((other) => other !== session) ?? []
     if (others.length === 0) this.#users.delete(user)
     else this.#users.set(user, others)

@@ -65,7 +65,8 @@ export class Drops {
     return answered(
       this.#sql.begin(async (sql) => {
         const [product] = await sql<{ title: string }[]>`
-          select title from products where id = ${plan.productId} and creator_id = ${creator} for key share`
+          select title from products where id = ${plan.productId} and creator_id = ${creator} and archived_at is null
+          for key share`
         if (product === undefined) return { refused: 'unknown_product' } as const
         if (!(await this.#hasVariants(sql, plan))) return { refused: 'unknown_sku' } as const
 
@@ -74,6 +75,9 @@ export class Drops {
           insert into drops (id, creator_id, product_id, title, opens_at, closes_at, limit_per_buyer, low_stock_at)
           values (${drop}, ${creator}, ${plan.productId}, ${product.title}, ${opensAt}, ${closesAt}, ${limitPerBuyer},
             ${lowStockAt})`
+        await sql`
+          insert into creator_events (creator_id, drop_id, kind, title, at)
+          values (${creator}, ${drop}, 'drop_scheduled', ${product.title}, now())`
         const columns = [
           plan.items.map((item) => item.sku),
           plan.items.map((item) => item.stock),

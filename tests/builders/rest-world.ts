@@ -41,10 +41,22 @@ export function restWorld() {
   const drops = new Map<DropId, DropRecord>()
   const rooms = new Map<DropId, RoomState>()
   const orders: OrderRecord[] = []
+  /** Read marks. */
+  const marks = new Map<UserId, number>()
+  /** By refresh token. */
+  const signIns = new Map<string, UserId>()
+  /** Follower and creator. */
+  const follows = new Set<string>()
+  const creators = () =>
+    [...accounts.values()]
+      .filter(({ role }) => role === 'creator')
+      .map(({ userId, displayName }) => ({ creator: userId as string as CreatorId, displayName }))
+      .sort((a, b) => (a.creator < b.creator ? -1 : 1))
   const asked = {
     orders: [] as { drop: DropId; claim: Claim }[],
     controls: [] as { drop: DropId; opId: string; adjustment: Adjustment }[],
     agendas: 0,
+    follows: [] as UserId[],
     logged: [] as { event: string; facts: Record<string, unknown> | undefined }[],
   }
   const answers = {
@@ -73,12 +85,75 @@ export function restWorld() {
     tokens,
     products: {
       create: async (creator, product) => {
-        const made = { productId: mint<ProductId>(), creator, ...product }
+        const made = { productId: mint<ProductId>(), creator, archived: false, ...product }
         products.set(made.productId, made)
         return made
       },
       byId: async (productId) => products.get(productId),
+      list: async ({ creator, beginning = '', limit, after = 'g' }) =>
+        [...products.values()]
+          .filter((one) => !one.archived && (creator ?? one.creator) === one.creator)
+          .filter((one) => one.title.toLowerCase().startsWith(beginning.toLowerCase()) && one.productId < after)
+          .sort((a, b) => (a.productId < b.productId ? 1 : -1))
+          .slice(0, limit),
+      change: async (creator, productId, change) => {
+        const known = products.get(productId)
+        if (known?.creator !== creator) return known === undefined ? 'unknown' : 'not_yours'
+        const changed = { ...known, ...(Object.fromEntries(Object.entries(change)) as object) }
+        products.set(productId, changed)
+        return changed
+      },
+      remove: async (creator, productId) => {
+        const known = products.get(productId)
+        if (known?.creator !== creator) return known === undefined ? 'unknown' : 'not_yours'
+        if ([...drops.values()].some((record) => record.productId === productId)) return 'archived'
+        products.delete(productId)
+        return 'deleted'
+      },
     },
+    signIns: {
+      begin: async (user) => {
+        const issued = { refreshToken: `${mint()}.${'x'.repeat(43)}`, expiresAtMs: Date.UTC(2100, 0, 1) }
+        signIns.set(issued.refreshToken, user)
+        return issued
+      },
+      renew: async (refreshToken) => {
+        const user = signIns.get(refreshToken)
+        const account = user === undefined ? undefined : accounts.get(user)
+        if (account === undefined || user === undefined) return 'unknown'
+        signIns.delete(refreshToken)
+        return { account, refresh: await world.signIns.begin(user) }
+      },
+      end: async (refreshToken) => void signIns.delete(refreshToken),
+    },
+    creators: {
+      search: async ({ beginning = '', limit, after = '' }) =>
+        [...creators()]
+          .filter(({ displayName }) => displayName.toLowerCase().startsWith(beginning.toLowerCase()))
+          .filter(({ creator }) => creator > after)
+          .slice(0, limit),
+      byId: async (id) => creators().find(({ creator }) => creator === id),
+    },
+    follows: {
+      follow: async (user, creator) => {
+        if (!accounts.has(user)) return 'unknown_user'
+        if (!accounts.has(creator as string as UserId)) return 'unknown_creator'
+        if (follows.has(`${user} ${creator}`)) return 'unchanged'
+        follows.add(`${user} ${creator}`)
+        return 'followed'
+      },
+      unfollow: async (user, creator) => {
+        if (!accounts.has(creator as string as UserId)) return 'unknown_creator'
+        return follows.delete(`${user} ${creator}`) ? 'unfollowed' : 'unchanged'
+      },
+      followers: async () => [],
+      following: async () => [],
+    },
+    followerCounts: {
+      of: async (creator) => [...follows].filter((follow) => follow.endsWith(creator)).length,
+      moved: async () => undefined,
+    },
+    announceFollows: (user) => void asked.follows.push(user),
     memory: new AnswerMemory(),
     drops: {
       create: async (creator, plan) => {
@@ -134,6 +209,14 @@ export function restWorld() {
           .filter((order) => after === undefined || order.acceptedAtMs < after.acceptedAtMs)
           .slice(0, limit),
     },
+    inbox: {
+      page: async () => [],
+      readUpTo: async (user) => marks.get(user),
+      read: async (user, upTo) => {
+        marks.set(user, upTo.getTime())
+        return upTo.getTime()
+      },
+    },
     settlements,
     health: { readiness: async () => answers.readiness },
     secondLookMs: 1,
@@ -168,6 +251,9 @@ export function restWorld() {
     tokens,
     settlements,
     accounts,
+    marks,
+    signIns,
+    follows,
     drops,
     rooms,
     orders,

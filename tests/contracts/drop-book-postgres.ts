@@ -58,10 +58,11 @@ async function readWritten(sql: Sql, drop: DropId): Promise<Written> {
     select id, state, reason from orders where drop_id = ${drop}`
   const held = await sql<{ buyer: string; sku: string; units: number }[]>`
     select buyer_id as buyer, sku, units from drop_buyers where drop_id = ${drop}`
-  const events = await sql<{ kind: string }[]>`select kind from creator_events where drop_id = ${drop} order by id`
+  const events = await sql<{ kind: string }[]>`select kind from creator_events
+    where drop_id = ${drop} and kind <> 'drop_scheduled' order by id`
   const told = await sql<{ text: string }[]>`
     select concat_ws(' ', kind, t ->> 'orderId', t ->> 'reason') as text
-    from outbox, jsonb_array_elements(body) t where drop_id = ${drop} and kind <> 'drop_phase'
+    from outbox, jsonb_array_elements(body) t where drop_id = ${drop} and kind like 'order%'
     union all
     select concat_ws(' ', kind, body ->> 'phase', body ->> 'event')
     from outbox where drop_id = ${drop} and kind = 'drop_phase'`

@@ -1,5 +1,6 @@
 /* A product with its variants in their order. $1 product. */
 select p.id as "productId", p.creator_id as creator, p.title, p.description, p.images,
+  p.archived_at is not null as archived,
   (
     select coalesce(jsonb_agg(jsonb_build_object(
       'sku', v.sku, 'title', v.title, 'priceMinor', v.price_minor, 'currency', v.currency

@@ -1,0 +1,105 @@
+/**
+ * Brings what became of orders from the event stream into their buyers' inboxes, one event after another.
+ *
+ * An event is done with when its rows are committed, and not before; one that cannot be written now comes again a little
+ * later, and one that can never be read is logged and let go, so that it holds up nobody. Every node does this for a
+ * share of the events; what two of them write twice is there once.
+ */
+import type { EventConsumer, Taken } from '../../bus/event-consumer.ts'
+import { fieldsOf, readBody, readList } from '../../bus/reading.ts'
+import { type DropId, isDropId, isOrderId, isUserId } from '../../protocol/ids.ts'
+import type { Clock, Log } from '../../rooms/ports.ts'
+import type { Inbox, OrderEnd } from '../../storage/inbox/inbox.ts'
+
+export interface InboxWriterWorld {
+  consumer: EventConsumer
+  inbox: Pick<Inbox, 'add'>
+  clock: Clock
+  log: Log
+}
+
+const TAKE_MS = 5_000
+export const TRY_AGAIN_MS = 1_000
+/** An event is a batch of the room's at most. */
+const ENDS_MAX = 1_000
+const KINDS: ReadonlySet<unknown> = new Set(['order_confirmed', 'order_revoked', 'order_cancelled'])
+
+type Ended = { kind: string; drop: DropId; ends: OrderEnd[] } | 'not_of_orders'
+
+export class InboxWriter {
+  readonly #world: InboxWriterWorld
+  #stopping = false
+  #writing: Promise<void> | undefined
+  #wake: (() => void) | undefined
+
+  constructor(world: InboxWriterWorld) {
+    this.#world = world
+  }
+
+  start(): void {
+    void this.#run()
+  }
+
+  /** Ends what is being written; what was being asked for is answered to nobody, and comes again to another node. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#wake?.()
+    await this.#writing
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      const taken = await this.#world.consumer.take(TAKE_MS)
+      if (taken === 'nothing') continue
+      if (taken === 'away') {
+        await this.#rest()
+        continue
+      }
+      if (this.#stopping) return taken.again(0)
+
+      this.#writing = this.#write(taken)
+      await this.#writing
+    }
+  }
+
+  /** Never rejects. */
+  async #write(taken: Taken): Promise<void> {
+    const { inbox, log } = this.#world
+    const ended = readBody(taken.subject, taken.body, readEnded, log)
+    if (ended === undefined || ended === 'not_of_orders') return taken.done()
+
+    try {
+      await inbox.add(ended.drop, ended.kind, ended.ends)
+      taken.done()
+    } catch (cause) {
+      log.warn('inbox.not_written', { subject: taken.subject, cause: String(cause) })
+      taken.again(TRY_AGAIN_MS)
+      await this.#rest()
+    }
+  }
+
+  #rest(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#world.clock.after(TRY_AGAIN_MS, resolve)
+      this.#wake = () => {
+        timer.cancel()
+        resolve()
+      }
+      if (this.#stopping) this.#wake()
+    })
+  }
+}
+
+function readEnded(value: unknown): Ended | undefined {
+  const { drop, kind, body } = fieldsOf(value) ?? {}
+  if (typeof kind !== 'string') return undefined
+  if (!KINDS.has(kind)) return 'not_of_orders'
+
+  const ends = readList(body, ENDS_MAX, readEnd)
+  return isDropId(drop) && ends !== undefined ? { kind, drop, ends } : undefined
+}
+
+function readEnd(value: unknown): OrderEnd | undefined {
+  const { orderId, buyer } = fieldsOf(value) ?? {}
+  return isOrderId(orderId) && isUserId(buyer) ? { user: buyer, orderId } : undefined
+}
