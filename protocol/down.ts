@@ -1,5 +1,6 @@
 /** Everything the server may say. */
 import { z } from 'zod'
+import { cancelledSchema } from './messages/cancel.ts'
 import { clockReplySchema } from './messages/clock.ts'
 import { errorSchema } from './messages/error.ts'
 import { goawaySchema } from './messages/goaway.ts'
@@ -17,6 +18,7 @@ export const downSchema = z.discriminatedUnion('type', [
   receiptSchema,
   confirmedSchema,
   revokedSchema,
+  cancelledSchema,
   outcomeSchema,
   okSchema,
   clockReplySchema,

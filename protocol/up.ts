@@ -1,5 +1,6 @@
 /** Everything a client may say. */
 import { z } from 'zod'
+import { cancelSchema } from './messages/cancel.ts'
 import { clockSchema } from './messages/clock.ts'
 import { helloSchema } from './messages/hello.ts'
 import { orderSchema } from './messages/order.ts'
@@ -11,6 +12,7 @@ export const upSchema = z.discriminatedUnion('type', [
   watchSchema,
   unwatchSchema,
   orderSchema,
+  cancelSchema,
   outcomesSchema,
   clockSchema,
 ])

@@ -47,6 +47,17 @@ export class NewsDesk {
     this.#timer ??= this.#clock.after(this.#waitMs(), () => this.#publish())
   }
 
+  /** The creator added units: said at once, and also where some were left, for a watcher is shown the whole stock. */
+  restocked(position: Position, left: readonly { sku: Sku; left: number }[]): void {
+    this.#position = position
+    for (const count of left) {
+      this.#left.set(count.sku, count.left)
+      this.#changed.add(count.sku)
+      this.#spoken.push({ kind: 'restocked', ...count })
+    }
+    this.#publish()
+  }
+
   phase(position: Position, phase: Phase): void {
     this.#position = position
     this.#spoken.push({ kind: 'phase', phase })

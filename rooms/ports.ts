@@ -266,7 +266,7 @@ export interface Settled {
   buyer: UserId
   key: IdempotencyKey
   orderId: OrderId
-  state: 'confirmed' | 'revoked'
+  state: 'confirmed' | 'revoked' | 'cancelled'
   reason?: string
 }
 

@@ -208,7 +208,8 @@ export class Room {
     const { position, nowMs, phase } = answer
     const { opId, adjustment } = letter
     this.#seq = position.seq
-    this.#desk.counted(position, answer.left)
+    if (adjustment.kind === 'restock') this.#desk.restocked(position, answer.left)
+    else this.#desk.counted(position, answer.left)
     this.#journal.note(
       adjustment.kind === 'phase'
         ? { kind: 'phase', opId, phase, position, atMs: nowMs }

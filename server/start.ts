@@ -15,6 +15,7 @@ import { subjects as subjectsOf } from '../bus/subjects.ts'
 import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
 import { Agenda } from '../rooms/agenda.ts'
+import { Debts } from '../rooms/debts.ts'
 import { Directory } from '../rooms/directory.ts'
 import { RETRY_AFTER_MS } from '../rooms/drop.ts'
 import type { Settled } from '../rooms/ports.ts'
@@ -30,12 +31,14 @@ import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
 import { Outbox } from '../storage/outbox/outbox.ts'
 import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
+import { PostgresStockBook } from '../storage/stock/stock-book.ts'
 import { AnswerMemory } from './api/answer-memory.ts'
 import { apiRoutes } from './api/routes.ts'
 import { WaitingBuyers } from './api/settlements.ts'
 import type { Config } from './config.ts'
 import { connectAll } from './dependencies.ts'
 import { Health } from './health.ts'
+import { Cancellations } from './inbound/cancellations.ts'
 import { Gateway } from './inbound/gateway.ts'
 import { Outcomes } from './inbound/outcomes.ts'
 import { Passwords } from './inbound/passwords.ts'
@@ -82,6 +85,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const book = new PostgresDropBook(roomPostgres.sql)
   const drops = new Drops(edgePostgres.sql)
   const orders = new OrderReader(edgePostgres.sql)
+  const stock = new PostgresStockBook(edgePostgres.sql)
 
   // --- the edge, outward: who is told what ---------------------------------------------------------------------------
   const app = newApp()
@@ -122,6 +126,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   members.start()
   const agenda = new Agenda({ ...{ book, leases, directory, preferred, clock, node, log } })
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
+  const debts = new Debts({ book: stock, rooms, clock, log })
+  debts.start()
 
   // --- out of Postgres again -----------------------------------------------------------------------------------------
   const stream = new NatsEventStream({ bus, subjects })
@@ -132,7 +138,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const tokens = new Tokens(config.jwtSecret)
   const roll = new SessionRoll(clock, random)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
-  const gateway = new Gateway({ clock, random, log, tokens, rooms, hub, outcomes, roll })
+  const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
+  const gateway = new Gateway({ clock, random, log, tokens, rooms, hub, outcomes, cancellations, roll })
   const health = new Health(
     {
       redis: () => readRedis.call(readTimeMs),
@@ -144,7 +151,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     log,
   )
   const routes = apiRoutes({
-    ...{ drops, orders, rooms, settlements, tokens, health, log },
+    ...{ drops, orders, stock, rooms, settlements, cancellations, tokens, health, log },
     ledger: readLedger,
     accounts: new Accounts(edgePostgres.sql),
     products: new Products(edgePostgres.sql),
@@ -166,7 +173,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     url,
     stop: () =>
       stopInOrder({
-        ...{ health, listener, agenda, directory, roll, hub, members, ears, publisher, clock, log },
+        ...{ health, listener, agenda, debts, directory, roll, hub, members, ears, publisher, clock, log },
         app,
         stores,
       }),

@@ -5,7 +5,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Endpoint } from '../protocol/api/endpoint.ts'
 import { ENDPOINTS } from '../protocol/api/endpoints.ts'
-import { type DropId, isSku, type OrderId, type ProductId } from '../protocol/ids.ts'
+import { type DropId, isIdempotencyKey, isSku, type OrderId, type ProductId, type Sku } from '../protocol/ids.ts'
 import { Health } from '../server/health.ts'
 import { type Heard, httpNode } from './builders/http-node.ts'
 import { restWorld } from './builders/rest-world.ts'
@@ -87,7 +87,10 @@ async function attackedNode() {
   const [creator, fan] = [await world.person('creator'), await world.person('fan')]
 
   const ids = examples('readDrop').params as { id: DropId }
-  world.drop(creator.creator, { drop: ids.id, productId: (examples('readProduct').params as { id: ProductId }).id })
+  world.drop(creator.creator, {
+    ...{ drop: ids.id, productId: (examples('readProduct').params as { id: ProductId }).id },
+    items: [{ sku: 'SHIRT-M' as Sku, title: 'M', priceMinor: 1, currency: 'EUR', total: 9, sold: 0, limit: null }],
+  })
   await node.call('POST', '/v1/auth/register', { body: examples('register').body })
   const { id: productId, ...product } = examples('createProduct').answers[201] as { id: ProductId }
   await world.world.products.create(creator.creator, examples('createProduct').body as never)
@@ -238,5 +241,6 @@ function mayBeTaken(at: Place, hostile: unknown): boolean {
   const name = at.filter((part) => typeof part === 'string').join('.')
   if (name === 'body.images') return Array.isArray(hostile) && hostile.length === 0
   if (typeof hostile !== 'string') return false
+  if (name === 'query.key') return isIdempotencyKey(hostile)
   return name.endsWith('.sku') ? isSku(hostile) : FREE.test(name) && !/[\0\ud800]/.test(hostile)
 }

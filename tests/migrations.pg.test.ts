@@ -27,7 +27,12 @@ describe('migrate', () => {
   it('[P18] takes each step once when several nodes start together', async () => {
     const steps = await Promise.all(Array.from({ length: 4 }, () => connected(({ sql }) => migrate(sql))))
 
-    expect(steps.flat()).toEqual(['0001-schema.sql', '0002-write-entries.sql', '0003-fence-drop.sql'])
+    expect(steps.flat()).toEqual([
+      '0001-schema.sql',
+      '0002-write-entries.sql',
+      '0003-fence-drop.sql',
+      '0006-restock-and-cancel.sql',
+    ])
   })
 
   it('[P18] finds nothing to do the second time, and says no step', async () => {

@@ -70,6 +70,7 @@ async function serve(limits: Partial<typeof ROLL_LIMITS> = {}) {
     hub,
     roll,
     outcomes: new Outcomes(ledger, orders, pages, clock),
+    cancellations: { cancel: async () => ({ said: 'unknown' }) },
     tokens: {
       verify: async (token) => {
         if (!token.startsWith('token-of-')) return token === 'old' ? 'expired' : 'invalid'

@@ -76,3 +76,33 @@ describe('the news desk', () => {
     expect(words).toEqual(['sold_out', 'left', 'left', 'restocked', 'left'])
   })
 })
+
+describe('a restock', () => {
+  it('[E8] is told at once, also where some were left, and once where none were', async () => {
+    const { clock, sent, news, sell } = desk()
+    sell(1, 3)
+    await clock.advance(60)
+    const left = (units: number) => [{ sku: sku('shoe'), left: units }]
+
+    news.restocked({ epoch: 1, seq: 2 }, left(8))
+    sell(3, 0)
+    await clock.advance(60)
+    news.restocked({ epoch: 1, seq: 4 }, left(5))
+
+    expect(sent.map((frame) => frame.changes)).toEqual([
+      [{ kind: 'left', sku: 'shoe', left: 3 }],
+      [
+        { kind: 'restocked', sku: 'shoe', left: 8 },
+        { kind: 'left', sku: 'shoe', left: 8 },
+      ],
+      [
+        { kind: 'sold_out', sku: 'shoe' },
+        { kind: 'left', sku: 'shoe', left: 0 },
+      ],
+      [
+        { kind: 'restocked', sku: 'shoe', left: 5 },
+        { kind: 'left', sku: 'shoe', left: 5 },
+      ],
+    ])
+  })
+})

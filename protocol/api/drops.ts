@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { creatorIdSchema, dropIdSchema, productIdSchema, skuSchema } from '../ids.ts'
+import { strictLinesSchema } from '../lines.ts'
 import { positionSchema } from '../position.ts'
 import { PHASES } from '../verdicts.ts'
 import { endpoint } from './endpoint.ts'
@@ -158,3 +159,24 @@ export const openDrop = control('open', 'Open a scheduled drop now, whatever its
 export const pauseDrop = control('pause', 'Pause an open drop: nothing is sold until it is resumed.', 'paused')
 export const resumeDrop = control('resume', 'Resume a paused drop.', 'open')
 export const closeDrop = control('close', 'Close an open or paused drop for good.', 'closed')
+
+export const restockDrop = endpoint({
+  name: 'restockDrop',
+  method: 'post',
+  path: '/v1/drops/:id/restock',
+  tag: 'drops',
+  summary: 'Add units to a drop that is not over. After a 503 send the same key again: it completes what was begun.',
+  who: ['creator', 'admin'],
+  limit: 'write',
+  key: 'required',
+  cache: 'private',
+  params: z.object({ id: dropIdSchema }),
+  body: z.strictObject({ lines: strictLinesSchema }),
+  answers: { 200: controlledSchema },
+  refusals: ['conflict', 'key_mismatch', 'unavailable'],
+  example: {
+    params: { id: DROP_ID },
+    body: { lines: [{ sku: 'SHIRT-M', qty: 50 }] },
+    answers: { 200: { id: DROP_ID, phase: 'open', position: { epoch: 1, seq: 7 }, repeated: false } },
+  },
+})

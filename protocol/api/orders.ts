@@ -8,7 +8,7 @@
  */
 import { z } from 'zod'
 import { dropIdSchema, idempotencyKeySchema, orderIdSchema, skuSchema } from '../ids.ts'
-import { LINES_MAX, linesSchema } from '../lines.ts'
+import { strictLinesSchema } from '../lines.ts'
 import { positionSchema } from '../position.ts'
 import { ORDER_STATES, type OrderState } from '../verdicts.ts'
 import { endpoint } from './endpoint.ts'
@@ -18,13 +18,6 @@ import { cursorSchema, limitSchema, pageOf } from './pages.ts'
 export const WAIT_MAX_S = 5
 
 const WRITTEN_STATES = ['confirmed', 'revoked', 'cancelled'] as const satisfies readonly OrderState[]
-
-/** As over a socket, but REST refuses fields it does not know. */
-const strictLinesSchema = z
-  .array(linesSchema.element.strict())
-  .min(1)
-  .max(LINES_MAX)
-  .refine((lines) => new Set(lines.map((line) => line.sku)).size === lines.length, 'each sku once')
 
 const lineOutSchema = z.object({ sku: skuSchema, qty: z.number().int() })
 
@@ -51,6 +44,14 @@ export const orderSchema = z.object({
   lines: z.array(lineOutSchema.extend({ priceMinor: z.number().int(), currency: currencySchema })),
   placedAt: timeSchema,
   confirmedAt: timeSchema.nullable(),
+})
+
+const cancelledSchema = z.object({
+  orderId: orderIdSchema,
+  drop: dropIdSchema,
+  key: idempotencyKeySchema,
+  state: z.literal('cancelled'),
+  repeated: z.boolean().describe('it was cancelled before; nothing was done now'),
 })
 
 const DROP_ID = '01890a5d-ac96-774b-bcce-b302099a8059'
@@ -147,4 +148,26 @@ export const readOrder = endpoint({
   answers: { 200: orderSchema },
   refusals: [],
   example: { params: { id: ORDER_ID }, answers: { 200: kept } },
+})
+
+export const cancelOrder = endpoint({
+  name: 'cancelOrder',
+  method: 'post',
+  path: '/v1/orders/:id/cancel',
+  tag: 'orders',
+  summary:
+    'Give a confirmed order back while its drop is not over. An order that is not written yet is 503 when its drop and key are named, else 404.',
+  who: 'signed_in',
+  limit: 'order',
+  key: 'none',
+  cache: 'private',
+  params: z.object({ id: orderIdSchema }),
+  query: z.object({ drop: dropIdSchema.optional(), key: idempotencyKeySchema.optional() }),
+  answers: { 200: cancelledSchema },
+  refusals: ['conflict', 'closed', 'unavailable'],
+  example: {
+    params: { id: ORDER_ID },
+    query: { drop: DROP_ID, key: 'tap-1' },
+    answers: { 200: { orderId: ORDER_ID, drop: DROP_ID, key: 'tap-1', state: 'cancelled', repeated: false } },
+  },
 })

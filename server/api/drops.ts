@@ -12,12 +12,17 @@ import {
   openDrop,
   pauseDrop,
   readDrop,
+  restockDrop,
   resumeDrop,
 } from '../../protocol/api/drops.ts'
 import type { DropId, IdempotencyKey, UserId } from '../../protocol/ids.ts'
+import { formatLines, type Line } from '../../protocol/lines.ts'
+import { isOver } from '../../rooms/drop.ts'
+import type { ControlReply } from '../../rooms/letters.ts'
 import type { Adjustment, Ledger, Log } from '../../rooms/ports.ts'
 import type { Rooms } from '../../rooms/router.ts'
 import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
+import { type StockBook, TOTAL_MAX } from '../../storage/stock/stock-book.ts'
 import type { Identity } from '../inbound/session.ts'
 import type { AnswerMemory } from './answer-memory.ts'
 import { viewDrop } from './drop-answer.ts'
@@ -28,6 +33,7 @@ import { answer, type Route, route } from './route.ts'
 
 export interface DropsWorld {
   drops: Pick<Drops, 'create' | 'byId'>
+  stock: Pick<StockBook, 'restock'>
   ledger: Pick<Ledger, 'read'>
   rooms: Pick<Rooms, 'control'>
   memory: AnswerMemory
@@ -81,11 +87,12 @@ export function dropRoutes(world: DropsWorld): Route[] {
     route(pauseDrop, control('pause')),
     route(resumeDrop, control('resume')),
     route(closeDrop, control('close')),
+    route(restockDrop, async ({ params, caller, key, body }) => restock(world, params.id, caller, key, body.lines)),
   ]
 }
 
 /** At most 64 of a-z 0-9 : -, the same for the same (drop, user, key, action) for ever. */
-export function operationIdOf(drop: DropId, user: UserId, key: IdempotencyKey, action: DropAction): string {
+export function operationIdOf(drop: DropId, user: UserId, key: IdempotencyKey, action: DropAction | 'restock'): string {
   const digest = createHash('sha256').update(`${drop}|${user}|${key}|${action}`).digest('hex')
   return `rest:${action}:${digest.slice(0, 40)}`
 }
@@ -97,11 +104,9 @@ async function controlDrop(
   caller: Identity,
   key: IdempotencyKey,
 ) {
-  const record = await drops.byId(drop)
-  if (record === undefined) return refuse('not_found', { detail: 'no such drop' })
-  if (record.creator !== asCreator(caller.user) && caller.role !== 'admin') {
-    return refuse('forbidden', { detail: 'only the creator of a drop controls it' })
-  }
+  const record = await ownDrop(drops, drop, caller)
+  if (isRefusal(record)) return record
+
   const { phase, position } = record
   // Over is over: no room is woken for a drop that Postgres knows to have ended, and closing it again is no news.
   if (phase === 'closed' && action === 'close') return controlled(drop, phase, position, true)
@@ -109,10 +114,68 @@ async function controlDrop(
 
   const operation = operationIdOf(drop, caller.user, key, action)
   const reply = await rooms.control(drop, operation, ADJUSTMENTS[action], CONTROL_WAIT_MS)
+  return sayControl(drop, reply, reply.done === 'repeated')
+}
+
+/** Postgres has the units before the ledger hears of them; a resend goes both ways again and changes nothing twice. */
+async function restock(
+  { drops, stock, rooms }: DropsWorld,
+  drop: DropId,
+  caller: Identity,
+  key: IdempotencyKey,
+  lines: readonly Line[],
+) {
+  const record = await ownDrop(drops, drop, caller)
+  if (isRefusal(record)) return record
+  const unknown = unknownSkus(lines, record)
+  if (unknown !== undefined) return unknown
+
+  const operation = operationIdOf(drop, caller.user, key, 'restock')
+  const said = await stock.restock(drop, operation, lines)
+  switch (said) {
+    case undefined:
+      return refuse('not_found', { detail: 'no such drop' })
+    case 'mismatch':
+      return refuse('key_mismatch', { detail: 'this key was used for other lines' })
+    case 'over':
+      return wrongPhase(isOver(record.phase) ? record.phase : 'closed')
+    case 'unknown_sku':
+      return refuse('bad_request', { errors: [{ at: 'body.lines', message: 'the drop does not have such a sku' }] })
+    case 'too_many':
+      return refuse('bad_request', {
+        errors: [{ at: 'body.lines', message: `an item has at most ${TOTAL_MAX} units` }],
+      })
+    case 'done':
+    case 'repeated': {
+      const adjustment: Adjustment = { kind: 'restock', lines: formatLines(lines) }
+      return sayControl(drop, await rooms.control(drop, operation, adjustment, CONTROL_WAIT_MS), said === 'repeated')
+    }
+  }
+}
+
+async function ownDrop(drops: DropsWorld['drops'], drop: DropId, caller: Identity): Promise<DropRecord | Refusal> {
+  const record = await drops.byId(drop)
+  if (record === undefined) return refuse('not_found', { detail: 'no such drop' })
+  if (record.creator !== asCreator(caller.user) && caller.role !== 'admin') {
+    return refuse('forbidden', { detail: 'only the creator of a drop controls it' })
+  }
+  return record
+}
+
+function unknownSkus(lines: readonly Line[], { items }: DropRecord): Refusal | undefined {
+  const known = new Set(items.map((item) => item.sku))
+  const errors = lines.flatMap(({ sku }, index) =>
+    known.has(sku) ? [] : [{ at: `body.lines.${index}.sku`, message: 'the drop does not have this sku' }],
+  )
+  return errors.length === 0 ? undefined : refuse('bad_request', { errors })
+}
+
+/** `repeated`: nothing was done now. A room that was built from what Postgres has just been given says so too. */
+function sayControl(drop: DropId, reply: ControlReply, repeated: boolean) {
   switch (reply.done) {
     case 'applied':
     case 'repeated':
-      return controlled(drop, reply.phase, reply.position, reply.done === 'repeated')
+      return controlled(drop, reply.phase, reply.position, repeated)
     case 'wrong_phase':
       return wrongPhase(reply.phase)
     case 'early':

@@ -6,7 +6,9 @@ import type { CreatorId, DropId, IdempotencyKey, NodeId, OrderId, Sku, UserId } 
 import { type Line, type LinesText, parseLines } from '../../protocol/lines.ts'
 import { comparePositions, ORIGIN, type Position } from '../../protocol/position.ts'
 import type { Phase } from '../../protocol/verdicts.ts'
+import type { Debt } from '../../rooms/debts.ts'
 import type { Entry, OrderEntry, WriteOutcome } from '../../rooms/ports.ts'
+import { cancelOf } from '../stock/stock-book.ts'
 import { REVOKED } from './outcome-words.ts'
 
 type RevokeReason = keyof typeof REVOKED
@@ -39,7 +41,7 @@ export interface BookOrder {
 }
 
 export interface OutboxMessage {
-  kind: 'order_confirmed' | 'order_revoked' | 'drop_phase'
+  kind: 'order_confirmed' | 'order_revoked' | 'order_cancelled' | 'drop_phase'
   /** Of the order kinds. */
   orders: { orderId: OrderId; buyer: UserId; key: IdempotencyKey; reason?: RevokeReason }[]
   /** Of drop_phase. `event`: what followers hear of it, told once for a drop. */
@@ -66,6 +68,8 @@ export class MemoryDrop {
   readonly held = new Map<UserId, Map<Sku, number>>()
   /** What was done at most once; true when the ledger has it too. */
   readonly ops = new Map<string, boolean>()
+  /** What the ledger is to do for those that were done here first. */
+  readonly owed = new Map<string, Debt['adjustment']>()
   readonly events: string[] = []
   readonly outbox: OutboxMessage[] = []
 
@@ -121,6 +125,21 @@ export function place(
   }
   confirmed.orders.push({ orderId, buyer, key })
   return { outcome: 'confirmed' }
+}
+
+/** Its units are nobody's from now on; the ledger owes them a place in the stock. */
+export function cancelOrder(it: MemoryDrop, order: BookOrder): void {
+  const { orderId, buyer, key, lines } = order
+  const held = it.held.get(buyer)
+  order.state = 'cancelled'
+  for (const { sku, qty } of parseLines(lines) ?? []) {
+    const item = it.items.get(sku)
+    if (item !== undefined) item.sold -= qty
+    held?.set(sku, (held.get(sku) ?? 0) - qty)
+  }
+  it.ops.set(cancelOf(orderId), false)
+  it.owed.set(cancelOf(orderId), { kind: 'release', orderId, buyer, lines })
+  it.outbox.push({ kind: 'order_cancelled', orders: [{ orderId, buyer, key }] })
 }
 
 /**

@@ -6,16 +6,19 @@
 import type { Role } from '../../protocol/api/endpoint.ts'
 import type { Readiness } from '../../protocol/api/health.ts'
 import { Fault } from '../../protocol/faults.ts'
-import type { CreatorId, DropId, ProductId, Sku, UserId } from '../../protocol/ids.ts'
+import type { CreatorId, DropId, OrderId, ProductId, Sku, UserId } from '../../protocol/ids.ts'
+import { formatLines, type Line } from '../../protocol/lines.ts'
 import type { ControlReply, OrderReply } from '../../rooms/letters.ts'
 import type { Adjustment, Claim, RoomState } from '../../rooms/ports.ts'
 import { AnswerMemory } from '../../server/api/answer-memory.ts'
 import { type ApiWorld, apiRoutes } from '../../server/api/routes.ts'
 import { WaitingBuyers } from '../../server/api/settlements.ts'
+import { Cancellations } from '../../server/inbound/cancellations.ts'
 import { Passwords } from '../../server/inbound/passwords.ts'
 import { Tokens } from '../../server/inbound/tokens.ts'
 import type { DropRecord } from '../../storage/drops/drops.ts'
 import type { OrderRecord } from '../../storage/orders/order-reader.ts'
+import type { RestockAnswer, StockBook } from '../../storage/stock/stock-book.ts'
 
 export const SECRET = 'a secret for tests, 32 bytes at least, known to nobody'
 
@@ -43,20 +46,43 @@ export function restWorld() {
   const orders: OrderRecord[] = []
   const asked = {
     orders: [] as { drop: DropId; claim: Claim }[],
+    restocks: [] as { drop: DropId; opId: string; lines: readonly Line[] }[],
     controls: [] as { drop: DropId; opId: string; adjustment: Adjustment }[],
     agendas: 0,
     logged: [] as { event: string; facts: Record<string, unknown> | undefined }[],
   }
   const answers = {
     order: (_drop: DropId, _claim: Claim): OrderReply | Promise<OrderReply> => ({ verdict: 'accepted' }),
+    restock: (): RestockAnswer => 'done',
     control: (): ControlReply => ({ done: 'applied', phase: 'open', position: { epoch: 1, seq: 1 } }),
     ledger: (drop: DropId): RoomState | undefined => rooms.get(drop),
+    /** Orders that the ledger has accepted. */
+    accepted: new Set<OrderId>(),
     readiness: ready,
   }
   const tokens = new Tokens(SECRET)
   const settlements = new WaitingBuyers()
   const log = (event: string, facts?: Record<string, unknown>) => void asked.logged.push({ event, facts })
 
+  const control: ApiWorld['rooms']['control'] = async (drop, opId, adjustment) => {
+    asked.controls.push({ drop, opId, adjustment })
+    return answers.control()
+  }
+  const stock: Pick<StockBook, 'restock' | 'cancel'> = {
+    restock: async (drop, opId, lines) => {
+      asked.restocks.push({ drop, opId, lines })
+      return answers.restock()
+    },
+    cancel: async (orderId, buyer) => {
+      const order = orders.find((one) => one.orderId === orderId && one.buyer === buyer)
+      if (order === undefined) return undefined
+      const { drop, key, state } = order
+      const isOver = drops.get(drop)?.phase === 'closed'
+      const said = state !== 'confirmed' ? state : isOver ? 'over' : 'now'
+      if (said === 'now') order.state = 'cancelled'
+      return { said, drop, key, lines: formatLines(order.lines) }
+    },
+  }
   const world: ApiWorld = {
     accounts: {
       create: async (account) => {
@@ -115,11 +141,17 @@ export function restWorld() {
         asked.orders.push({ drop, claim })
         return answers.order(drop, claim)
       },
-      control: async (drop, opId, adjustment) => {
-        asked.controls.push({ drop, opId, adjustment })
-        return answers.control()
-      },
+      control,
     },
+    stock,
+    cancellations: new Cancellations({
+      stock,
+      ledger: {
+        positions: async (_, ids) => ids.map((id) => (answers.accepted.has(id) ? { epoch: 1, seq: 9 } : undefined)),
+      },
+      rooms: { control },
+      secondLookMs: 1,
+    }),
     announceAgenda: () => {
       asked.agendas += 1
     },
