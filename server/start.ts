@@ -21,6 +21,7 @@ import { RETRY_AFTER_MS } from '../rooms/drop.ts'
 import type { Settled } from '../rooms/ports.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
+import { Unwinding } from '../rooms/unwinding.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Drops } from '../storage/drops/drops.ts'
@@ -128,6 +129,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
   const debts = new Debts({ book: stock, rooms, clock, log })
   debts.start()
+  const unwinding = new Unwinding({ book: stock, clock, log })
+  unwinding.start()
 
   // --- out of Postgres again -----------------------------------------------------------------------------------------
   const stream = new NatsEventStream({ bus, subjects })
@@ -173,7 +176,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     url,
     stop: () =>
       stopInOrder({
-        ...{ health, listener, agenda, debts, directory, roll, hub, members, ears, publisher, clock, log },
+        ...{ health, listener, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher, clock, log },
         app,
         stores,
       }),

@@ -11,6 +11,7 @@ import type { Members } from '../bus/members.ts'
 import type { Agenda } from '../rooms/agenda.ts'
 import type { Debts } from '../rooms/debts.ts'
 import type { Directory } from '../rooms/directory.ts'
+import type { Unwinding } from '../rooms/unwinding.ts'
 import type { RedisClock } from '../storage/redis-clock.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Health } from './health.ts'
@@ -25,6 +26,7 @@ export interface Parts {
   listener: Listener
   agenda: Agenda
   debts: Debts
+  unwinding: Unwinding
   directory: Directory
   roll: SessionRoll
   hub: Hub
@@ -52,6 +54,7 @@ export async function stopInOrder(parts: Parts): Promise<void> {
   listener.stop()
   await agenda.stop()
   await debts.stop()
+  await parts.unwinding.stop()
   await directory.close(WRITE_WITHIN_MS)
   await roll.goaway(COME_BACK_MS)
   roll.stop()

@@ -125,7 +125,7 @@ export const readDrop = endpoint({
   example: { params: { id: DROP_ID }, answers: { 200: shirtDrop } },
 })
 
-export const DROP_ACTIONS = ['open', 'pause', 'resume', 'close'] as const
+export const DROP_ACTIONS = ['open', 'pause', 'resume', 'close', 'cancel'] as const
 export type DropAction = (typeof DROP_ACTIONS)[number]
 
 const controlledSchema = z.object({
@@ -159,6 +159,11 @@ export const openDrop = control('open', 'Open a scheduled drop now, whatever its
 export const pauseDrop = control('pause', 'Pause an open drop: nothing is sold until it is resumed.', 'paused')
 export const resumeDrop = control('resume', 'Resume a paused drop.', 'open')
 export const closeDrop = control('close', 'Close an open or paused drop for good.', 'closed')
+export const cancelDrop = control(
+  'cancel',
+  'Cancel a drop that is not over, for good. All its orders are cancelled too, shortly after.',
+  'cancelled',
+)
 
 export const restockDrop = endpoint({
   name: 'restockDrop',

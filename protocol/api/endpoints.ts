@@ -19,6 +19,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   drops.pauseDrop,
   drops.resumeDrop,
   drops.closeDrop,
+  drops.cancelDrop,
   drops.restockDrop,
   orders.placeOrder,
   orders.listOrders,

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import {
+  cancelDrop,
   closeDrop,
   createDrop,
   type DropAction,
@@ -55,6 +56,7 @@ const ADJUSTMENTS: Readonly<Record<DropAction, Adjustment>> = {
   pause: { kind: 'phase', from: ['open'], to: 'paused' },
   resume: { kind: 'phase', from: ['paused'], to: 'open' },
   close: { kind: 'phase', from: ['open', 'paused'], to: 'closed' },
+  cancel: { kind: 'phase', from: ['scheduled', 'open', 'paused'], to: 'cancelled' },
 }
 
 export function dropRoutes(world: DropsWorld): Route[] {
@@ -87,6 +89,7 @@ export function dropRoutes(world: DropsWorld): Route[] {
     route(pauseDrop, control('pause')),
     route(resumeDrop, control('resume')),
     route(closeDrop, control('close')),
+    route(cancelDrop, control('cancel')),
     route(restockDrop, async ({ params, caller, key, body }) => restock(world, params.id, caller, key, body.lines)),
   ]
 }
@@ -108,8 +111,9 @@ async function controlDrop(
   if (isRefusal(record)) return record
 
   const { phase, position } = record
-  // Over is over: no room is woken for a drop that Postgres knows to have ended, and closing it again is no news.
+  // Over is over: no room is woken for a drop that Postgres knows to have ended, and ending it again is no news.
   if (phase === 'closed' && action === 'close') return controlled(drop, phase, position, true)
+  if (phase === 'cancelled' && action === 'cancel') return controlled(drop, phase, position, true)
   if (phase === 'closed' || phase === 'cancelled') return wrongPhase(phase)
 
   const operation = operationIdOf(drop, caller.user, key, action)

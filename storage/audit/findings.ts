@@ -55,8 +55,11 @@ export function unitsAreKept(book: Book, walk: LogWalk, room: RoomState | undefi
   const leftOf = new Map(room.items.map((item) => [item.sku, item.left]))
   const wrong = book.items.flatMap((item) => {
     const kept = (leftOf.get(item.sku) ?? 0) + (walk.unwrittenUnits.get(item.sku) ?? 0) + item.sold
-    if (kept - (walk.unwrittenReturns.get(item.sku) ?? 0) > item.total) return [`${item.sku}: ${kept} units where there are ${item.total}`]
-    return quiet && kept < item.total ? [`${item.sku}: ${item.total - kept} units are lost`] : []
+    if (kept - (walk.unwrittenReturns.get(item.sku) ?? 0) > item.total)
+      return [`${item.sku}: ${kept} units where there are ${item.total}`]
+    return quiet && kept < item.total && room.phase !== 'cancelled'
+      ? [`${item.sku}: ${item.total - kept} units are lost`]
+      : []
   })
   const accepted = [...walk.unwrittenUnits.values()].reduce((units, qty) => units + qty, 0)
   const figures = { total, sold, accepted, left: sum(room.items, 'left'), quiet: Number(quiet) }

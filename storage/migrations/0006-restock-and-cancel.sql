@@ -49,10 +49,10 @@ end $$;
 
 /*
   Confirmed orders of a drop become cancelled: their units are nobody's, their buyers may have as many again, and the
-  ledger owes them a place in the stock under `cancel:<order id>`. One outbox row for all of them. The caller holds the
-  lock of the drop's row. Answers how many there were.
+  ledger owes them a place in the stock under `cancel:<order id>`; unless p_owed is false, for a drop that sells nothing
+  any more. One outbox row for all of them. The caller holds the lock of the drop's row. Answers how many there were.
 */
-create function cancel_orders(p_drop uuid, p_ids text[]) returns int language plpgsql as $$
+create function cancel_orders(p_drop uuid, p_ids text[], p_owed boolean) returns int language plpgsql as $$
 declare
   v_cancelled int;
 begin
@@ -75,7 +75,7 @@ begin
     select p_drop, 'cancel:' || id, 'release',
       jsonb_build_object('orderId', id, 'buyer', buyer_id, 'lines', string_agg(sku || ':' || qty, ',' order by sku)),
       false
-    from line group by id, buyer_id
+    from line where p_owed group by id, buyer_id
   ), told as (
     insert into outbox (drop_id, kind, body)
     select p_drop, 'order_cancelled', jsonb_agg(jsonb_build_object('orderId', id, 'buyer', buyer_id, 'key', key))
@@ -106,8 +106,41 @@ begin
     when d.phase in ('closed', 'cancelled') then 'over'
     else 'now' end;
   if v_said = 'now' then
-    perform cancel_orders(o.drop_id, array[p_order]);
+    perform cancel_orders(o.drop_id, array[p_order], true);
   end if;
   return jsonb_build_object('said', v_said, 'drop', o.drop_id, 'key', o.key, 'lines', (
     select string_agg(sku || ':' || qty, ',' order by sku) from order_lines where order_id = p_order));
 end $$;
+
+-- Whether the orders of a cancelled drop are all cancelled too.
+alter table drops add column unwound boolean not null default false;
+create index drops_to_unwind on drops (id) where phase = 'cancelled' and not unwound;
+
+/*
+  Some of the orders of a cancelled drop, p_max at most, become cancelled. Answers how many. Orders that an earlier owner
+  remembered may still come to Postgres after the cancelling, so a drop is unwound only when there were none for a minute.
+*/
+create function unwind_drop(p_drop uuid, p_max int) returns int language plpgsql as $$
+declare
+  d     drops%rowtype;
+  v_ids text[];
+begin
+  select * into d from drops where id = p_drop and phase = 'cancelled' and not unwound for no key update;
+  if not found then return 0; end if;
+
+  v_ids := array(select id from orders where drop_id = p_drop and state = 'confirmed' limit p_max);
+  if cardinality(v_ids) > 0 then
+    return cancel_orders(p_drop, v_ids, false);
+  end if;
+  if not exists (
+    select from drop_ops where drop_id = p_drop and kind = 'phase' and created_at > now() - interval '1 minute'
+  ) then
+    update drops set unwound = true where id = p_drop;
+  end if;
+  return 0;
+end $$;
+
+-- Lists of drops by their opening: all, of a creator, in a phase. A batch of orders changes none of these columns.
+create index drops_by_opening on drops (opens_at, id);
+create index drops_of_creator_by_opening on drops (creator_id, opens_at, id);
+create index drops_in_phase_by_opening on drops (phase, opens_at, id);

@@ -15,7 +15,7 @@ import type { Debt } from '../../rooms/debts.ts'
 import { isOver } from '../../rooms/drop.ts'
 import type { DropBook, DueDrop, Entry, KeptOrder, RoomSeed, Taken, WriteOutcome } from '../../rooms/ports.ts'
 import { type CancelAnswer, type RestockAnswer, type StockBook, TOTAL_MAX } from '../stock/stock-book.ts'
-import { cancelOrder, change, MemoryDrop, type MemoryDropSpec, type OutboxMessage, place } from './memory-drop.ts'
+import { cancelOrders, change, MemoryDrop, type MemoryDropSpec, type OutboxMessage, owe, place } from './memory-drop.ts'
 
 export type { MemoryDropSpec } from './memory-drop.ts'
 
@@ -70,7 +70,8 @@ export class MemoryDropBook implements DropBook, StockBook {
         const { key, lines, state } = order
         if (state !== 'confirmed') return { said: state, drop, key, lines }
         if (isOver(it.phase)) return { said: 'over', drop, key, lines }
-        cancelOrder(it, order)
+        cancelOrders(it, [order])
+        owe(it, order)
         return { said: 'now', drop, key, lines }
       }
       return undefined
@@ -88,6 +89,28 @@ export class MemoryDropBook implements DropBook, StockBook {
         )
         .slice(0, max),
     )
+  }
+
+  async toUnwind(max: number): Promise<DropId[]> {
+    return this.#answer('toUnwind', undefined, () =>
+      [...this.#drops]
+        .filter(
+          ([, it]) => it.phase === 'cancelled' && [...it.orders.values()].some((one) => one.state === 'confirmed'),
+        )
+        .map(([drop]) => drop)
+        .slice(0, max),
+    )
+  }
+
+  async unwind(drop: DropId, max: number): Promise<number> {
+    return this.#answer('unwind', drop, () => {
+      const it = this.#drop(drop)
+      if (it.phase !== 'cancelled') return 0
+
+      const orders = [...it.orders.values()].filter((one) => one.state === 'confirmed').slice(0, max)
+      cancelOrders(it, orders)
+      return orders.length
+    })
   }
 
   async paid(drop: DropId, opId: string): Promise<void> {

@@ -127,19 +127,27 @@ export function place(
   return { outcome: 'confirmed' }
 }
 
-/** Its units are nobody's from now on; the ledger owes them a place in the stock. */
-export function cancelOrder(it: MemoryDrop, order: BookOrder): void {
-  const { orderId, buyer, key, lines } = order
-  const held = it.held.get(buyer)
-  order.state = 'cancelled'
-  for (const { sku, qty } of parseLines(lines) ?? []) {
-    const item = it.items.get(sku)
-    if (item !== undefined) item.sold -= qty
-    held?.set(sku, (held.get(sku) ?? 0) - qty)
+/** Their units are nobody's from now on. */
+export function cancelOrders(it: MemoryDrop, orders: readonly BookOrder[]): void {
+  if (orders.length === 0) return
+
+  for (const order of orders) {
+    const held = it.held.get(order.buyer)
+    order.state = 'cancelled'
+    for (const { sku, qty } of parseLines(order.lines) ?? []) {
+      const item = it.items.get(sku)
+      if (item !== undefined) item.sold -= qty
+      held?.set(sku, (held.get(sku) ?? 0) - qty)
+    }
   }
+  const told = orders.map(({ orderId, buyer, key }) => ({ orderId, buyer, key }))
+  it.outbox.push({ kind: 'order_cancelled', orders: told })
+}
+
+/** The ledger owes the order's units a place in the stock. */
+export function owe(it: MemoryDrop, { orderId, buyer, lines }: BookOrder): void {
   it.ops.set(cancelOf(orderId), false)
   it.owed.set(cancelOf(orderId), { kind: 'release', orderId, buyer, lines })
-  it.outbox.push({ kind: 'order_cancelled', orders: [{ orderId, buyer, key }] })
 }
 
 /**

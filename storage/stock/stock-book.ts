@@ -7,6 +7,7 @@
 import type { DropId, IdempotencyKey, OrderId, UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line, type LinesText } from '../../protocol/lines.ts'
 import type { Debt, DebtBook } from '../../rooms/debts.ts'
+import type { UnwindBook } from '../../rooms/unwinding.ts'
 import { answered, readStatement, type Sql } from '../postgres.ts'
 
 /** Of one item, however often it is restocked. */
@@ -30,7 +31,7 @@ export interface CancelAnswer {
   lines: LinesText
 }
 
-export interface StockBook extends DebtBook {
+export interface StockBook extends DebtBook, UnwindBook {
   /** Undefined: no such drop. */
   restock(drop: DropId, opId: string, lines: readonly Line[]): Promise<RestockAnswer | undefined>
   /** Undefined: no such order of this buyer. */
@@ -72,6 +73,20 @@ export class PostgresStockBook implements StockBook {
       opId,
       adjustment: { kind, ...body } as Debt['adjustment'],
     }))
+  }
+
+  async toUnwind(max: number): Promise<DropId[]> {
+    const rows = await answered(
+      this.#sql<
+        { id: DropId }[]
+      >`select id from drops where phase = 'cancelled' and not unwound order by id limit ${max}`,
+    )
+    return rows.map((row) => row.id)
+  }
+
+  async unwind(drop: DropId, max: number): Promise<number> {
+    const [row] = await answered(this.#sql<{ cancelled: number }[]>`select unwind_drop(${drop}, ${max}) as cancelled`)
+    return row?.cancelled ?? 0
   }
 
   async paid(drop: DropId, opId: string): Promise<void> {

@@ -139,6 +139,26 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
       expect((await world.read(drop)).sold).toEqual({ shoe: 1 })
     })
 
+    it('[E9] cancels the orders of a cancelled drop by batches, tells each, and owes the ledger nothing', async () => {
+      const { drop } = await world.plan({ stock: { shoe: 5 } })
+      const orders = ['ana', 'ben', 'cem', 'dia', 'eli', 'fay'].map((who, n) => order(drop, who, at(1, n + 1)))
+      await world.book.write(drop, orders)
+      expect(await world.stock.toUnwind(1_000)).not.toContain(drop)
+      expect(await world.stock.unwind(drop, 2)).toBe(0)
+
+      await world.book.write(drop, [phase('cancelled', at(1, 7))])
+      expect(await world.stock.toUnwind(1_000)).toContain(drop)
+      const batches = [1, 2, 3, 4, 5].map(() => world.stock.unwind(drop, 2))
+
+      expect((await Promise.all(batches)).sort()).toEqual([0, 0, 1, 2, 2])
+      const written = await world.read(drop)
+      expect(written.sold).toEqual({ shoe: 0 })
+      expect(Object.values(written.orders).sort()).toEqual([...Array(5).fill('cancelled'), 'revoked total'])
+      expect(written.told.filter((told) => told.startsWith('order_cancelled'))).toHaveLength(5)
+      expect(written.ops).toEqual(['phase cancelled applied'])
+      expect(await world.stock.cancel(ask(drop, 'ana').orderId, buyer('ana'))).toMatchObject({ said: 'cancelled' })
+    })
+
     it('[E3] a ledger that is built anew has them already: the units are in its numbers, the doing in its list', async () => {
       const { drop } = await world.plan({ stock: { shoe: 5 } })
       await world.book.take(drop, NODE_A)
