@@ -19,6 +19,7 @@ export class NewsDesk {
   readonly #intervalMs: number
   readonly #send: (news: RoomNews) => void
   readonly #left: Map<Sku, number>
+  readonly #lowStockAt: number
   readonly #changed = new Set<Sku>()
   #spoken: Change[] = []
   #from: Position
@@ -27,13 +28,14 @@ export class NewsDesk {
   #timer: Timer | undefined
 
   constructor(
-    start: { drop: DropId; position: Position; items: readonly LedgerItem[] },
+    start: { drop: DropId; position: Position; items: readonly LedgerItem[]; lowStockAt?: number | null },
     world: { clock: Clock; intervalMs: number; send: (news: RoomNews) => void },
   ) {
     this.#drop = start.drop
     this.#from = start.position
     this.#position = start.position
     this.#left = new Map(start.items.map((item) => [item.sku, item.left]))
+    this.#lowStockAt = start.lowStockAt ?? 0
     this.#clock = world.clock
     this.#intervalMs = world.intervalMs
     this.#send = world.send
@@ -78,6 +80,9 @@ export class NewsDesk {
     const before = this.#left.get(sku)
     this.#left.set(sku, left)
     this.#changed.add(sku)
+    if (left > 0 && left <= this.#lowStockAt && before !== undefined && before > this.#lowStockAt) {
+      this.#spoken.push({ kind: 'low_stock', sku, left })
+    }
     if (left === 0 && before !== 0) this.#spoken.push({ kind: 'sold_out', sku })
     if (left > 0 && before === 0) this.#spoken.push({ kind: 'restocked', sku, left })
   }

@@ -154,8 +154,9 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     log,
   )
   const routes = apiRoutes({
-    ...{ drops, orders, stock, rooms, settlements, cancellations, tokens, health, log },
+    ...{ drops, orders, stock, rooms, herald, settlements, cancellations, tokens, health, log },
     ledger: readLedger,
+    nowMs: () => clock.nowMs(),
     accounts: new Accounts(edgePostgres.sql),
     products: new Products(edgePostgres.sql),
     passwords: new Passwords(),

@@ -49,7 +49,7 @@ const TEXTS = [
 const OTHERS = [null, true, 0, -1, 0.5, -0, 1e21, 2 ** 53 + 1, [], [[]], {}, [null], { $ne: null }, { length: 1 }]
 const NUMBERS = ['1', '0x1', '', 'one', Number.MIN_VALUE, -1, 1.5, 1e21, 2 ** 53 + 1]
 /** Free text that is kept as it came. Everything else has a form. */
-const FREE = /(?:^|\.)(?:title|description|displayName|password|prefer)$/
+const FREE = /(?:^|\.)(?:title|description|displayName|password|prefer|accept|text)$/
 
 const LEAKS = /\bat .*\.[jt]s:\d+|node_modules|select .* from|insert into|stack|ECONN|postgres:|redis:/i
 

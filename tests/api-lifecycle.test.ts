@@ -103,6 +103,23 @@ describe('restock', () => {
   })
 })
 
+describe('announce', () => {
+  it('[E13] is said to the watchers once under a key, by the creator or an admin only', async () => {
+    const { call, owner, person, asked, dropId } = await sale()
+    const say = (text: unknown, token = owner.token, key = 'k') =>
+      call('POST', `/v1/drops/${dropId}/announce`, { token, key, body: { text } })
+
+    expect(await say(' Soon! ')).toMatchObject({ status: 200, body: { id: dropId, text: 'Soon!' } })
+    expect((await say('Soon!')).status).toBe(200)
+    expect((await say('Later.')).body.code).toBe('key_mismatch')
+    expect((await say('Soon!', (await person('creator')).token)).status).toBe(403)
+    for (const text of ['', 'a\nb', 'x'.repeat(281), 7]) expect((await say(text, owner.token, 'k2')).status).toBe(400)
+    expect(asked.news).toEqual([
+      expect.objectContaining({ drop: dropId, changes: [{ kind: 'announcement', text: 'Soon!' }] }),
+    ])
+  })
+})
+
 describe('giving an order back', () => {
   it('[E4] is Postgres’ word, then the room’s stock; again is again, and asks no room', async () => {
     const { cancel, written, asked, orderId, dropId, fan } = await sale()

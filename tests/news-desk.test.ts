@@ -4,13 +4,14 @@ import type { RoomNews } from '../rooms/ports.ts'
 import { HandClock } from './builders/hand-clock.ts'
 import { dropOf, sku } from './builders/people.ts'
 
-function desk() {
+function desk(lowStockAt: number | null = null) {
   const clock = new HandClock()
   const sent: RoomNews[] = []
   const start = {
     drop: dropOf('one'),
     position: { epoch: 1, seq: 0 },
     items: [{ sku: sku('shoe'), left: 9, limit: null }],
+    lowStockAt,
   }
   const news = new NewsDesk(start, { clock, intervalMs: 50, send: (frame) => sent.push(frame) })
   const sell = (seq: number, left: number) => news.counted({ epoch: 1, seq }, [{ sku: sku('shoe'), left }])
@@ -104,5 +105,36 @@ describe('a restock', () => {
         { kind: 'left', sku: 'shoe', left: 5 },
       ],
     ])
+  })
+})
+
+describe('low stock', () => {
+  const spoken = (sent: RoomNews[]) =>
+    sent.flatMap((frame) => frame.changes).filter((change) => change.kind === 'low_stock')
+
+  it('[E12] is said once when the count comes down to the threshold, and again only after it was above', async () => {
+    const { clock, sent, news, sell } = desk(4)
+    for (const [seq, left] of [5, 4, 3, 1, 0].entries()) {
+      sell(seq + 1, left)
+      await clock.advance(60)
+    }
+    expect(spoken(sent)).toEqual([{ kind: 'low_stock', sku: 'shoe', left: 4 }])
+
+    news.restocked({ epoch: 1, seq: 6 }, [{ sku: sku('shoe'), left: 9 }])
+    sell(7, 2)
+    sell(8, 1)
+    await clock.advance(60)
+
+    expect(spoken(sent)).toEqual([4, 2].map((left) => ({ kind: 'low_stock', sku: 'shoe', left })))
+  })
+
+  it('[E12] is not said of what is sold out at once, nor without a threshold', async () => {
+    const [withOne, without] = [desk(4), desk()]
+    withOne.sell(1, 0)
+    without.sell(1, 1)
+    await withOne.clock.advance(60)
+    await without.clock.advance(60)
+
+    expect([...spoken(withOne.sent), ...spoken(without.sent)]).toEqual([])
   })
 })

@@ -7,7 +7,7 @@
  * SAME key again after `Retry-After`.
  */
 import { z } from 'zod'
-import { dropIdSchema, idempotencyKeySchema, orderIdSchema, skuSchema } from '../ids.ts'
+import { dropIdSchema, idempotencyKeySchema, orderIdSchema, skuSchema, userIdSchema } from '../ids.ts'
 import { strictLinesSchema } from '../lines.ts'
 import { positionSchema } from '../position.ts'
 import { ORDER_STATES, type OrderState } from '../verdicts.ts'
@@ -169,5 +169,42 @@ export const cancelOrder = endpoint({
     params: { id: ORDER_ID },
     query: { drop: DROP_ID, key: 'tap-1' },
     answers: { 200: { orderId: ORDER_ID, drop: DROP_ID, key: 'tap-1', state: 'cancelled', repeated: false } },
+  },
+})
+
+/** Rows of one answer of the list as CSV. */
+export const CSV_ORDERS_MAX = 5_000
+
+export const listDropOrders = endpoint({
+  name: 'listDropOrders',
+  method: 'get',
+  path: '/v1/drops/:id/orders',
+  tag: 'orders',
+  summary: `The orders of a drop for its creator, those of a buyer together. With Accept: text/csv a row for each line, ${CSV_ORDERS_MAX} orders at a time; Link names the next ones.`,
+  who: ['creator', 'admin'],
+  limit: 'read',
+  key: 'none',
+  cache: 'private',
+  params: z.object({ id: dropIdSchema }),
+  query: z.object({
+    state: z.enum(WRITTEN_STATES).optional(),
+    limit: limitSchema.optional(),
+    cursor: cursorSchema.optional(),
+  }),
+  headers: z.object({ accept: z.string().max(500).optional() }),
+  answers: {
+    200: z.union([
+      pageOf(orderSchema.extend({ buyer: userIdSchema })),
+      z.string().describe('text/csv: orderId,buyer,state,placedAt,confirmedAt,sku,qty,priceMinor,currency'),
+    ]),
+  },
+  refusals: [],
+  example: {
+    params: { id: DROP_ID },
+    query: { state: 'confirmed', limit: '20' },
+    headers: { accept: 'application/json' },
+    answers: {
+      200: { items: [{ ...kept, buyer: '01890a5d-ac96-774b-bcce-b302099a8057' }], nextCursor: null },
+    },
   },
 })

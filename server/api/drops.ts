@@ -6,26 +6,30 @@
  */
 import { createHash } from 'node:crypto'
 import {
+  announceDrop,
   cancelDrop,
   closeDrop,
   createDrop,
   type DropAction,
+  listDrops,
   openDrop,
   pauseDrop,
   readDrop,
   restockDrop,
   resumeDrop,
 } from '../../protocol/api/drops.ts'
+import { PAGE_DEFAULT } from '../../protocol/api/pages.ts'
 import type { DropId, IdempotencyKey, UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
 import { isOver } from '../../rooms/drop.ts'
 import type { ControlReply } from '../../rooms/letters.ts'
-import type { Adjustment, Ledger, Log } from '../../rooms/ports.ts'
+import type { Adjustment, Herald, Ledger, Log } from '../../rooms/ports.ts'
 import type { Rooms } from '../../rooms/router.ts'
 import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
 import { type StockBook, TOTAL_MAX } from '../../storage/stock/stock-book.ts'
 import type { Identity } from '../inbound/session.ts'
 import type { AnswerMemory } from './answer-memory.ts'
+import { formatDropCursor, parseDropCursor } from './cursor.ts'
 import { viewDrop } from './drop-answer.ts'
 import { isoTime } from './iso-time.ts'
 import { asCreator } from './products.ts'
@@ -33,14 +37,17 @@ import { isRefusal, type Refusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
 
 export interface DropsWorld {
-  drops: Pick<Drops, 'create' | 'byId'>
+  drops: Pick<Drops, 'create' | 'byId' | 'list'>
   stock: Pick<StockBook, 'restock'>
   ledger: Pick<Ledger, 'read'>
   rooms: Pick<Rooms, 'control'>
+  herald: Pick<Herald, 'news'>
   memory: AnswerMemory
   /** Tells every node that a drop was scheduled, so that it is opened on time. Never throws. */
   announceAgenda: () => void
   log: Pick<Log, 'warn'>
+  /** The drop clock. */
+  nowMs(): number
 }
 
 interface ControlAsked {
@@ -85,11 +92,38 @@ export function dropRoutes(world: DropsWorld): Route[] {
       return answer(200, viewDrop(record, state))
     }),
 
+    route(listDrops, async ({ query }) => {
+      const { cursor, limit = PAGE_DEFAULT, ...filter } = query
+      const after = cursor === undefined ? undefined : parseDropCursor(cursor)
+      if (cursor !== undefined && after === undefined) {
+        return refuse('bad_request', { errors: [{ at: 'query.cursor', message: 'not a cursor of this list' }] })
+      }
+      const rows = await drops.list({ ...filter, after, limit: limit + 1 })
+      const items = rows.slice(0, limit)
+      const last = rows.length > limit ? items.at(-1) : undefined
+      const nextCursor = last === undefined ? null : formatDropCursor(last)
+      return answer(200, { items: items.map((record) => viewDrop(record, undefined)), nextCursor })
+    }),
+
     route(openDrop, control('open')),
     route(pauseDrop, control('pause')),
     route(resumeDrop, control('resume')),
     route(closeDrop, control('close')),
     route(cancelDrop, control('cancel')),
+    route(announceDrop, async ({ params, caller, key, body }) => {
+      const drop = params.id
+      const said = await memory.once('announce', caller.user, key, { drop, ...body }, async () => {
+        const record = await ownDrop(drops, drop, caller)
+        if (isRefusal(record)) return record
+
+        // Words change no number, so they stand at the position that everybody has (server/outbound/drop-view.ts).
+        const { position } = record
+        const changes = [{ kind: 'announcement' as const, text: body.text }]
+        world.herald.news({ drop, from: position, position, atMs: world.nowMs(), changes })
+        return { id: drop, text: body.text }
+      })
+      return isRefusal(said) ? said : answer(200, said)
+    }),
     route(restockDrop, async ({ params, caller, key, body }) => restock(world, params.id, caller, key, body.lines)),
   ]
 }

@@ -191,7 +191,7 @@ function placed(
   return answer(201, { ...body, verdict: 'accepted' }, { ...headers, location: `/v1/orders/${orderId}` })
 }
 
-function viewOrder({ orderId, drop, key, state, lines, acceptedAtMs, confirmedAtMs }: OrderRecord) {
+export function viewOrder({ orderId, drop, key, state, lines, acceptedAtMs, confirmedAtMs }: OrderRecord) {
   return {
     ...{ id: orderId, drop, key, state, lines },
     placedAt: isoTime(acceptedAtMs),

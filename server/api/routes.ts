@@ -2,6 +2,7 @@
 import { ENDPOINTS } from '../../protocol/api/endpoints.ts'
 import { type AuthWorld, authRoutes } from './auth.ts'
 import { contractRoutes } from './contract.ts'
+import { type DropOrdersWorld, dropOrderRoutes } from './drop-orders.ts'
 import { type DropsWorld, dropRoutes } from './drops.ts'
 import { type HealthWorld, healthRoutes } from './health.ts'
 import { type OrdersWorld, orderRoutes } from './orders.ts'
@@ -9,7 +10,7 @@ import { type ProductsWorld, productRoutes } from './products.ts'
 import type { Route } from './route.ts'
 
 /** Everything that REST needs of the node. */
-export type ApiWorld = AuthWorld & ProductsWorld & DropsWorld & OrdersWorld & HealthWorld
+export type ApiWorld = AuthWorld & ProductsWorld & DropsWorld & DropOrdersWorld & OrdersWorld & HealthWorld
 
 export function apiRoutes(world: ApiWorld): Route[] {
   return [
@@ -17,6 +18,7 @@ export function apiRoutes(world: ApiWorld): Route[] {
     ...productRoutes(world),
     ...dropRoutes(world),
     ...orderRoutes(world),
+    ...dropOrderRoutes(world),
     ...healthRoutes(world),
     ...contractRoutes(ENDPOINTS),
   ]

@@ -130,7 +130,7 @@ export class MemoryDropBook implements DropBook, StockBook {
       const previousOwner = it.owner
       it.epoch += 1
       it.owner = node
-      return { epoch: it.epoch, previousOwner, watermark: it.watermark, creator: it.creator }
+      return { epoch: it.epoch, previousOwner, watermark: it.watermark, creator: it.creator, lowStockAt: it.lowStockAt }
     })
   }
 

@@ -20,6 +20,7 @@ export interface MemoryDropSpec {
   opensAtMs: number
   closesAtMs?: number | null
   limitPerBuyer?: number | null
+  lowStockAt?: number | null
   items: { sku: Sku; total: number; limit?: number | null }[]
 }
 
@@ -56,6 +57,7 @@ export class MemoryDrop {
   opensAtMs: number
   readonly closesAtMs: number | null
   readonly limitPerBuyer: number | null
+  readonly lowStockAt: number | null
   readonly items: Map<Sku, BookItem>
   epoch = 0
   minEpoch = 0
@@ -79,6 +81,7 @@ export class MemoryDrop {
     this.opensAtMs = spec.opensAtMs
     this.closesAtMs = spec.closesAtMs ?? null
     this.limitPerBuyer = spec.limitPerBuyer ?? null
+    this.lowStockAt = spec.lowStockAt ?? null
     this.items = new Map(
       spec.items.map(({ sku, total, limit = null }) => [sku, { sku, total, sold: 0, limit }] as const),
     )

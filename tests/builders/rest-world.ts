@@ -9,7 +9,7 @@ import { Fault } from '../../protocol/faults.ts'
 import type { CreatorId, DropId, OrderId, ProductId, Sku, UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
 import type { ControlReply, OrderReply } from '../../rooms/letters.ts'
-import type { Adjustment, Claim, RoomState } from '../../rooms/ports.ts'
+import type { Adjustment, Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
 import { AnswerMemory } from '../../server/api/answer-memory.ts'
 import { type ApiWorld, apiRoutes } from '../../server/api/routes.ts'
 import { WaitingBuyers } from '../../server/api/settlements.ts'
@@ -47,6 +47,7 @@ export function restWorld() {
   const asked = {
     orders: [] as { drop: DropId; claim: Claim }[],
     restocks: [] as { drop: DropId; opId: string; lines: readonly Line[] }[],
+    news: [] as RoomNews[],
     controls: [] as { drop: DropId; opId: string; adjustment: Adjustment }[],
     agendas: 0,
     logged: [] as { event: string; facts: Record<string, unknown> | undefined }[],
@@ -134,6 +135,13 @@ export function restWorld() {
         return record
       },
       byId: async (drop) => drops.get(drop),
+      list: async ({ phase, creator, from, after, limit }) =>
+        [...drops.values()]
+          .filter((one) => (phase ?? one.phase) === one.phase && (creator ?? one.creator) === one.creator)
+          .filter((one) => one.opensAtMs >= (from?.getTime() ?? 0))
+          .sort((a, b) => a.opensAtMs - b.opensAtMs || (a.drop < b.drop ? -1 : 1))
+          .filter((one) => after === undefined || [one.opensAtMs, one.drop] > [after.opensAtMs, after.drop])
+          .slice(0, limit),
     },
     ledger: { read: async (drop) => answers.ledger(drop) },
     rooms: {
@@ -143,6 +151,8 @@ export function restWorld() {
       },
       control,
     },
+    herald: { news: (news) => void asked.news.push(news) },
+    nowMs: () => Date.UTC(2030, 4, 1),
     stock,
     cancellations: new Cancellations({
       stock,
@@ -158,6 +168,12 @@ export function restWorld() {
     log: { warn: log },
     orders: {
       byId: async (orderId, buyer) => orders.find((order) => order.orderId === orderId && order.buyer === buyer),
+      listOfDrop: async (drop, { state, after, limit }) =>
+        orders
+          .filter((order) => order.drop === drop && (state ?? order.state) === order.state)
+          .sort((a, b) => (`${a.buyer} ${a.key}` < `${b.buyer} ${b.key}` ? -1 : 1))
+          .filter((order) => after === undefined || `${order.buyer} ${order.key}` > `${after.buyer} ${after.key}`)
+          .slice(0, limit),
       list: async (buyer, { drop, state, limit, after }) =>
         orders
           .filter((order) => order.buyer === buyer && (drop ?? order.drop) === order.drop)

@@ -9,14 +9,22 @@ export function memoryWorld(): DropBookWorld & { book: MemoryDropBook } {
   return {
     book,
     stock: book,
-    async plan({ stock = { shoe: 10 }, limits = {}, limit, phase = 'open', opensAtMs = 1, closesAtMs }: DropPlan = {}) {
+    async plan({
+      stock = { shoe: 10 },
+      limits = {},
+      limit,
+      lowStockAt,
+      phase = 'open',
+      opensAtMs = 1,
+      closesAtMs,
+    }: DropPlan = {}) {
       const [drop, creator] = [randomUUID() as DropId, randomUUID() as CreatorId]
       const items = Object.entries(stock).map(([sku, total]) => ({
         sku: sku as Sku,
         total,
         limit: limits[sku] ?? null,
       }))
-      const ends = { closesAtMs: closesAtMs ?? null, limitPerBuyer: limit ?? null }
+      const ends = { closesAtMs: closesAtMs ?? null, limitPerBuyer: limit ?? null, lowStockAt: lowStockAt ?? null }
       book.add({ drop, creator, phase, opensAtMs, ...ends, items })
       return { drop, creator }
     },

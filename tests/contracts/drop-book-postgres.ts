@@ -21,7 +21,7 @@ export function postgresWorld(sql: Sql): DropBookWorld & { book: PostgresDropBoo
 }
 
 export async function planDrop(sql: Sql, plan: DropPlan = {}): Promise<{ drop: DropId; creator: CreatorId }> {
-  const { stock = { shoe: 10 }, limits = {}, limit, phase = 'open', opensAtMs = 1, closesAtMs } = plan
+  const { stock = { shoe: 10 }, limits = {}, limit, lowStockAt, phase = 'open', opensAtMs = 1, closesAtMs } = plan
   const creator = mintUuid() as CreatorId
   await sql`insert into users (id, email, display_name, role) values (${creator}, ${`${creator}@x.invalid`}, 'C', 'creator')`
   await sql`insert into creators (id, display_name) values (${creator}, 'C')`
@@ -38,6 +38,7 @@ export async function planDrop(sql: Sql, plan: DropPlan = {}): Promise<{ drop: D
     opensAt: new Date(opensAtMs),
     ...(closesAtMs === undefined ? {} : { closesAt: new Date(closesAtMs) }),
     ...(limit === undefined ? {} : { limitPerBuyer: limit }),
+    ...(lowStockAt === undefined ? {} : { lowStockAt }),
     items: skus.map((sku) => {
       const per = limits[sku]
       return { sku, stock: stock[sku] ?? 0, ...(per === undefined ? {} : { limitPerBuyer: per }) }

@@ -16,6 +16,7 @@ export interface DropPlan {
   limits?: Record<string, number>
   /** Per buyer over all SKUs. */
   limit?: number
+  lowStockAt?: number
   phase?: Phase
   opensAtMs?: number
   closesAtMs?: number

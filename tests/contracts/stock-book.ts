@@ -139,6 +139,13 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
       expect((await world.read(drop)).sold).toEqual({ shoe: 1 })
     })
 
+    it('[E12] tells the owner of a room at how few left that is news', async () => {
+      const [some, none] = [await world.plan({ lowStockAt: 3 }), await world.plan()]
+
+      expect(await world.book.take(some.drop, NODE_A)).toMatchObject({ lowStockAt: 3 })
+      expect(await world.book.take(none.drop, NODE_A)).toMatchObject({ lowStockAt: null })
+    })
+
     it('[E9] cancels the orders of a cancelled drop by batches, tells each, and owes the ledger nothing', async () => {
       const { drop } = await world.plan({ stock: { shoe: 5 } })
       const orders = ['ana', 'ben', 'cem', 'dia', 'eli', 'fay'].map((who, n) => order(drop, who, at(1, n + 1)))
