@@ -1,6 +1,7 @@
 /** Everything the server may say. */
 import { z } from 'zod'
 import { authExpiringSchema, authReplySchema } from './messages/auth.ts'
+import { cancelledSchema } from './messages/cancel.ts'
 import { clockReplySchema } from './messages/clock.ts'
 import { errorSchema } from './messages/error.ts'
 import { goawaySchema } from './messages/goaway.ts'
@@ -19,6 +20,7 @@ export const downSchema = z.discriminatedUnion('type', [
   receiptSchema,
   confirmedSchema,
   revokedSchema,
+  cancelledSchema,
   outcomeSchema,
   noticeSchema,
   okSchema,

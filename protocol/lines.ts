@@ -27,6 +27,13 @@ export const linesSchema = z
   .max(LINES_MAX)
   .refine((lines) => new Set(lines.map((line) => line.sku)).size === lines.length, 'each sku once')
 
+/** As over a socket, but REST refuses fields it does not know. */
+export const strictLinesSchema = z
+  .array(linesSchema.element.strict())
+  .min(1)
+  .max(LINES_MAX)
+  .refine((lines) => new Set(lines.map((line) => line.sku)).size === lines.length, 'each sku once')
+
 export function formatLines(lines: readonly Line[]): LinesText {
   const [only] = lines
   if (lines.length === 1 && only !== undefined) return `${only.sku}:${only.qty}` as LinesText

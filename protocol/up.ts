@@ -1,6 +1,7 @@
 /** Everything a client may say. */
 import { z } from 'zod'
 import { authSchema } from './messages/auth.ts'
+import { cancelSchema } from './messages/cancel.ts'
 import { clockSchema } from './messages/clock.ts'
 import { helloSchema } from './messages/hello.ts'
 import { orderSchema } from './messages/order.ts'
@@ -12,6 +13,7 @@ export const upSchema = z.discriminatedUnion('type', [
   watchSchema,
   unwatchSchema,
   orderSchema,
+  cancelSchema,
   outcomesSchema,
   clockSchema,
   authSchema,

@@ -19,6 +19,7 @@ export class NewsDesk {
   readonly #intervalMs: number
   readonly #send: (news: RoomNews) => void
   readonly #left: Map<Sku, number>
+  readonly #lowStockAt: number
   readonly #changed = new Set<Sku>()
   #spoken: Change[] = []
   #from: Position
@@ -27,13 +28,14 @@ export class NewsDesk {
   #timer: Timer | undefined
 
   constructor(
-    start: { drop: DropId; position: Position; items: readonly LedgerItem[] },
+    start: { drop: DropId; position: Position; items: readonly LedgerItem[]; lowStockAt?: number | null },
     world: { clock: Clock; intervalMs: number; send: (news: RoomNews) => void },
   ) {
     this.#drop = start.drop
     this.#from = start.position
     this.#position = start.position
     this.#left = new Map(start.items.map((item) => [item.sku, item.left]))
+    this.#lowStockAt = start.lowStockAt ?? 0
     this.#clock = world.clock
     this.#intervalMs = world.intervalMs
     this.#send = world.send
@@ -45,6 +47,17 @@ export class NewsDesk {
     this.#position = position
     for (const count of left) this.#count(count.sku, count.left)
     this.#timer ??= this.#clock.after(this.#waitMs(), () => this.#publish())
+  }
+
+  /** The creator added units: said at once, and also where some were left, for a watcher is shown the whole stock. */
+  restocked(position: Position, left: readonly { sku: Sku; left: number }[]): void {
+    this.#position = position
+    for (const count of left) {
+      this.#left.set(count.sku, count.left)
+      this.#changed.add(count.sku)
+      this.#spoken.push({ kind: 'restocked', ...count })
+    }
+    this.#publish()
   }
 
   phase(position: Position, phase: Phase): void {
@@ -67,6 +80,9 @@ export class NewsDesk {
     const before = this.#left.get(sku)
     this.#left.set(sku, left)
     this.#changed.add(sku)
+    if (left > 0 && left <= this.#lowStockAt && before !== undefined && before > this.#lowStockAt) {
+      this.#spoken.push({ kind: 'low_stock', sku, left })
+    }
     if (left === 0 && before !== 0) this.#spoken.push({ kind: 'sold_out', sku })
     if (left > 0 && before === 0) this.#spoken.push({ kind: 'restocked', sku, left })
   }

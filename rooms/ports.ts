@@ -211,6 +211,8 @@ export interface Taken {
   /** The last position that Postgres has written. */
   watermark: Position
   creator: CreatorId
+  /** Of an item: that few left is news. Null: never. */
+  lowStockAt: number | null
 }
 
 /** What became of an entry in Postgres. `stale`: of an epoch before the fence; an order must be placed anew. */
@@ -266,7 +268,7 @@ export interface Settled {
   buyer: UserId
   key: IdempotencyKey
   orderId: OrderId
-  state: 'confirmed' | 'revoked'
+  state: 'confirmed' | 'revoked' | 'cancelled'
   reason?: string
 }
 

@@ -65,6 +65,8 @@ export interface RoomStart {
   state: RoomState
   /** Entries that Postgres may not have, oldest first. */
   unwritten: Entry[]
+  /** Of an item: that few left is news. */
+  lowStockAt?: number | null
 }
 
 const READ_BACK_MIN_MS = 20
@@ -100,7 +102,7 @@ export class Room {
     this.#journal = new Journal(world.limits.journalMax, start.unwritten)
     this.#relay = new Relay(drop, this.#journal, world, (batch) => this.#settle(batch))
     this.#desk = new NewsDesk(
-      { drop, position: this.position, items: state.items },
+      { drop, position: this.position, items: state.items, lowStockAt: start.lowStockAt ?? null },
       { clock: world.clock, intervalMs: world.limits.newsIntervalMs, send: (news) => world.herald.news(news) },
     )
     this.#hours = new RoomHours(state, world.clock, (letter) => this.post(letter))
@@ -208,7 +210,8 @@ export class Room {
     const { position, nowMs, phase } = answer
     const { opId, adjustment } = letter
     this.#seq = position.seq
-    this.#desk.counted(position, answer.left)
+    if (adjustment.kind === 'restock') this.#desk.restocked(position, answer.left)
+    else this.#desk.counted(position, answer.left)
     this.#journal.note(
       adjustment.kind === 'phase'
         ? { kind: 'phase', opId, phase, position, atMs: nowMs }

@@ -85,7 +85,7 @@ async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<
   const unwritten = await readLog(ledger, drop, taken.watermark)
   if (state === undefined || state.epoch !== taken.epoch) return ELSEWHERE
 
-  return { took: 'room', how: 'adopted', start: { drop, state, unwritten }, stale: [] }
+  return { took: 'room', how: 'adopted', start: { drop, state, unwritten, lowStockAt: taken.lowStockAt }, stale: [] }
 }
 
 async function rebuild(world: TakeoverWorld, drop: DropId, taken: Taken, memories: Surrendered[]): Promise<Takeover> {
@@ -107,7 +107,8 @@ async function rebuild(world: TakeoverWorld, drop: DropId, taken: Taken, memorie
   if (opened.answer !== 'opened') return notOpened(world, drop, opened)
 
   const state: RoomState = { ...fenced.seed, epoch: taken.epoch, seq: 0, nowMs: world.clock.nowMs() }
-  return { took: 'room', how: 'rebuilt', start: { drop, state, unwritten: [] }, stale }
+  const start = { drop, state, unwritten: [], lowStockAt: taken.lowStockAt }
+  return { took: 'room', how: 'rebuilt', start, stale }
 }
 
 async function readLog(ledger: Ledger, drop: DropId, after: Position): Promise<Entry[]> {

@@ -16,11 +16,13 @@ import { subjects as subjectsOf } from '../bus/subjects.ts'
 import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
 import { Agenda } from '../rooms/agenda.ts'
+import { Debts } from '../rooms/debts.ts'
 import { Directory } from '../rooms/directory.ts'
 import { RETRY_AFTER_MS } from '../rooms/drop.ts'
 import type { Settled } from '../rooms/ports.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
+import { Unwinding } from '../rooms/unwinding.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
 import { SignIns } from '../storage/accounts/sign-ins.ts'
 import { Products } from '../storage/catalog/products.ts'
@@ -36,12 +38,14 @@ import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
 import { Outbox } from '../storage/outbox/outbox.ts'
 import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
+import { PostgresStockBook } from '../storage/stock/stock-book.ts'
 import { AnswerMemory } from './api/answer-memory.ts'
 import { apiRoutes } from './api/routes.ts'
 import { WaitingBuyers } from './api/settlements.ts'
 import type { Config } from './config.ts'
 import { connectAll } from './dependencies.ts'
 import { Health } from './health.ts'
+import { Cancellations } from './inbound/cancellations.ts'
 import { Gateway } from './inbound/gateway.ts'
 import { Outcomes } from './inbound/outcomes.ts'
 import { Passwords } from './inbound/passwords.ts'
@@ -93,6 +97,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const drops = new Drops(edgePostgres.sql)
   const orders = new OrderReader(edgePostgres.sql)
   const follows = new Follows(edgePostgres.sql)
+  const stock = new PostgresStockBook(edgePostgres.sql)
 
   // --- the edge, outward: who is told what ---------------------------------------------------------------------------
   const app = newApp()
@@ -136,6 +141,10 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   members.start()
   const agenda = new Agenda({ ...{ book, leases, directory, preferred, clock, node, log } })
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
+  const debts = new Debts({ book: stock, rooms, clock, log })
+  debts.start()
+  const unwinding = new Unwinding({ book: stock, clock, log })
+  unwinding.start()
 
   // --- out of Postgres again -----------------------------------------------------------------------------------------
   const stream = new NatsEventStream({ bus, subjects })
@@ -152,7 +161,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const tickets = new Tickets(config.jwtSecret, () => clock.nowMs())
   const roll = new SessionRoll(clock, random)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
-  const gateway = new Gateway({ clock, random, log, tokens, tickets, rooms, hub, outcomes, roll })
+  const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
+  const gateway = new Gateway({ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll })
   const health = new Health(
     {
       redis: () => readRedis.call(readTimeMs),
@@ -164,8 +174,9 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     log,
   )
   const routes = apiRoutes({
-    ...{ drops, orders, rooms, settlements, tokens, health, log },
+    ...{ drops, orders, stock, rooms, herald, settlements, cancellations, tokens, health, log },
     ledger: readLedger,
+    nowMs: () => clock.nowMs(),
     accounts: new Accounts(edgePostgres.sql),
     signIns: new SignIns(edgePostgres.sql),
     creators: new Creators(edgePostgres.sql),
@@ -192,7 +203,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     url,
     stop: () =>
       stopInOrder({
-        ...{ health, listener, agenda, directory, roll, hub, members, ears, publisher, clock, log },
+        ...{ health, listener, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher, clock, log },
         app,
         stores,
       }),

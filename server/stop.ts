@@ -9,7 +9,9 @@
 import type { Subscription } from '../bus/bus.ts'
 import type { Members } from '../bus/members.ts'
 import type { Agenda } from '../rooms/agenda.ts'
+import type { Debts } from '../rooms/debts.ts'
 import type { Directory } from '../rooms/directory.ts'
+import type { Unwinding } from '../rooms/unwinding.ts'
 import type { RedisClock } from '../storage/redis-clock.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { Health } from './health.ts'
@@ -23,6 +25,8 @@ export interface Parts {
   health: Health
   listener: Listener
   agenda: Agenda
+  debts: Debts
+  unwinding: Unwinding
   directory: Directory
   roll: SessionRoll
   hub: Hub
@@ -42,12 +46,15 @@ const PUBLISH_WITHIN_MS = 2_000
 const COME_BACK_MS = 2_000
 
 export async function stopInOrder(parts: Parts): Promise<void> {
-  const { health, listener, agenda, directory, roll, hub, members, ears, publisher, app, clock, stores, log } = parts
+  const { health, listener, agenda, debts, directory, roll, hub, members, ears, publisher, app, clock, stores, log } =
+    parts
   log.info('node.leaving', { rooms: directory.size, sockets: roll.size })
 
   health.leave()
   listener.stop()
   await agenda.stop()
+  await debts.stop()
+  await parts.unwinding.stop()
   await directory.close(WRITE_WITHIN_MS)
   await roll.goaway(COME_BACK_MS)
   roll.stop()

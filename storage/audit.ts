@@ -7,8 +7,9 @@
  */
 import type { DropId, OrderId } from '../protocol/ids.ts'
 import type { Ledger } from '../rooms/ports.ts'
-import { missingOrders, readBook } from './audit/book.ts'
+import { missingOrders, readBook, unknownOps } from './audit/book.ts'
 import {
+  doneOnce,
   eachIsTold,
   type Finding,
   keysAreSingle,
@@ -36,6 +37,7 @@ export async function audit(stores: { sql: Sql; ledger: AuditedLedger }, drop: D
     missing.push(...(await missingOrders(sql, drop, orderIds)))
   })
   const room = await ledger.read(drop)
+  const unknown = await unknownOps(sql, drop, [...walk.ops])
 
   return [
     noneOversold(book, room),
@@ -45,5 +47,6 @@ export async function audit(stores: { sql: Sql; ledger: AuditedLedger }, drop: D
     keysAreSingle(book, walk),
     logIsWhole(book, walk, roomBefore, missing),
     eachIsTold(book),
+    doneOnce(book, walk, unknown),
   ]
 }

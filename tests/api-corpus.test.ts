@@ -5,7 +5,15 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Endpoint } from '../protocol/api/endpoint.ts'
 import { ENDPOINTS } from '../protocol/api/endpoints.ts'
-import { type DropId, isSku, type OrderId, type ProductId, type UserId } from '../protocol/ids.ts'
+import {
+  type DropId,
+  isIdempotencyKey,
+  isSku,
+  type OrderId,
+  type ProductId,
+  type Sku,
+  type UserId,
+} from '../protocol/ids.ts'
 import { Health } from '../server/health.ts'
 import { type Heard, httpNode } from './builders/http-node.ts'
 import { restWorld } from './builders/rest-world.ts'
@@ -49,7 +57,7 @@ const TEXTS = [
 const OTHERS = [null, true, 0, -1, 0.5, -0, 1e21, 2 ** 53 + 1, [], [[]], {}, [null], { $ne: null }, { length: 1 }]
 const NUMBERS = ['1', '0x1', '', 'one', Number.MIN_VALUE, -1, 1.5, 1e21, 2 ** 53 + 1]
 /** Free text that is kept as it came. Everything else has a form. */
-const FREE = /(?:^|\.)(?:title|description|displayName|password|prefer|query\.q)$/
+const FREE = /(?:^|\.)(?:title|description|displayName|password|prefer|accept|text|query\.q)$/
 
 const LEAKS = /\bat .*\.[jt]s:\d+|node_modules|select .* from|insert into|stack|ECONN|postgres:|redis:/i
 
@@ -87,7 +95,10 @@ async function attackedNode() {
   const [creator, fan] = [await world.person('creator'), await world.person('fan')]
 
   const ids = examples('readDrop').params as { id: DropId }
-  world.drop(creator.creator, { drop: ids.id, productId: (examples('readProduct').params as { id: ProductId }).id })
+  world.drop(creator.creator, {
+    ...{ drop: ids.id, productId: (examples('readProduct').params as { id: ProductId }).id },
+    items: [{ sku: 'SHIRT-M' as Sku, title: 'M', priceMinor: 1, currency: 'EUR', total: 9, sold: 0, limit: null }],
+  })
   await node.call('POST', '/v1/auth/register', { body: examples('register').body })
   const { id: productId, ...product } = examples('createProduct').answers[201] as { id: ProductId }
   await world.world.products.create(creator.creator, examples('createProduct').body as never)
@@ -247,5 +258,6 @@ function mayBeTaken(at: Place, hostile: unknown): boolean {
   if (name === 'body.images') return Array.isArray(hostile) && hostile.length === 0
   if (name === 'query.unread') return hostile === 'true'
   if (typeof hostile !== 'string') return false
+  if (name === 'query.key') return isIdempotencyKey(hostile)
   return name.endsWith('.sku') ? isSku(hostile) : FREE.test(name) && !/[\0\ud800]/.test(hostile)
 }

@@ -289,6 +289,7 @@ describe('the creator’s hand', () => {
     ['pause', { kind: 'phase', from: ['open'], to: 'paused' }],
     ['resume', { kind: 'phase', from: ['paused'], to: 'open' }],
     ['close', { kind: 'phase', from: ['open', 'paused'], to: 'closed' }],
+    ['cancel', { kind: 'phase', from: ['scheduled', 'open', 'paused'], to: 'cancelled' }],
   ])('[R21] %s asks the room for that and nothing else', async (action, adjustment) => {
     const { call, person, drop, asked } = await shop()
     const owner = await person('creator')
@@ -327,6 +328,8 @@ describe('the creator’s hand', () => {
 
     expect(await press(closed.drop, 'close')).toMatchObject({ status: 200, body: { phase: 'closed', repeated: true } })
     expect(await press(closed.drop, 'open')).toMatchObject({ status: 409, body: { phase: 'closed' } })
+    expect(await press(cancelled.drop, 'cancel')).toMatchObject({ status: 200, body: { repeated: true } })
+    expect(await press(closed.drop, 'cancel')).toMatchObject({ status: 409, body: { phase: 'closed' } })
     expect(await press(cancelled.drop, 'close')).toMatchObject({ status: 409, body: { phase: 'cancelled' } })
     expect(asked.controls).toEqual([])
   })

@@ -4,12 +4,14 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import type { DropId, OrderId } from '../protocol/ids.ts'
+import { formatLines } from '../protocol/lines.ts'
 import type { Claim, Entry } from '../rooms/ports.ts'
 import { type AuditedLedger, audit, type Finding } from '../storage/audit.ts'
 import { MemoryLeases } from '../storage/leases/memory-leases.ts'
 import { MemoryLedger } from '../storage/ledger/memory-ledger.ts'
 import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
-import { ask, dropOf, keyOf } from './builders/people.ts'
+import { cancelOf, PostgresStockBook } from '../storage/stock/stock-book.ts'
+import { ask, dropOf, keyOf, sku } from './builders/people.ts'
 import { planDrop } from './contracts/drop-book-postgres.ts'
 import { NODE_A } from './contracts/drop-book-world.ts'
 import { type MigratedDatabase, migratedDatabase } from './setup/migrated-database.ts'
@@ -68,7 +70,7 @@ describe('audit', () => {
     const all = await findings()
 
     expect(broken(all)).toEqual([])
-    expect(all.map((one) => one.rule)).toEqual(['I1', 'I2', 'I3', 'I4', 'I5', 'I10', 'I11'])
+    expect(all.map((one) => one.rule)).toEqual(['I1', 'I2', 'I3', 'I4', 'I5', 'I10', 'I11', 'I15'])
     expect(all[2]?.figures).toEqual({ total: 20, sold: 6, accepted: 0, left: 14, quiet: 1 })
     expect(all[5]?.figures).toMatchObject({ entries: 3, unwritten: 0 })
   })
@@ -169,6 +171,52 @@ describe('audit', () => {
     await database.sql`delete from orders where id = ${firstOrder()}`
 
     expect(broken(await findings())).toContain('I10')
+  })
+
+  /** As the edge does it: Postgres first, then the ledger, then the log comes to Postgres. */
+  async function giveBack(name: string, prevSeq: number): Promise<void> {
+    const { orderId, buyer, lines } = ask(drop, name, { hat: 2 })
+    expect(await new PostgresStockBook(database.sql).cancel(orderId, buyer)).toMatchObject({ said: 'now', lines })
+    await ledger.adjust(drop, { epoch: 1, prevSeq }, cancelOf(orderId), { kind: 'release', orderId, buyer, lines })
+    await relay({ epoch: 1, seq: prevSeq })
+  }
+
+  it('[P17, E4] finds nothing wrong with restocks and orders given back, at any of their steps', async () => {
+    const stock = new PostgresStockBook(database.sql)
+    const more = [{ sku: sku('shoe'), qty: 5 }]
+    await stock.restock(drop, 'op-1', more)
+    expect(broken(await findings())).toEqual([])
+    await ledger.adjust(drop, { epoch: 1, prevSeq: 3 }, 'op-1', { kind: 'restock', lines: formatLines(more) })
+    expect(broken(await findings())).toEqual([])
+    await relay({ epoch: 1, seq: 3 })
+    await giveBack('cem', 4)
+
+    const all = await findings()
+
+    expect(broken(all)).toEqual([])
+    expect(all[2]?.figures).toEqual({ total: 25, sold: 4, accepted: 0, left: 21, quiet: 1 })
+    expect(all[6]?.figures).toMatchObject({ transitions: 4 })
+    expect(all[7]?.figures).toEqual({ restocks: 1, cancelled: 1, unreturned: 0, unfounded: 0 })
+  })
+
+  it('[P17] I11 and I15 fail on an order given back that is not told, or whose units nobody owes', async () => {
+    await giveBack('cem', 3)
+    await database.sql`delete from outbox where drop_id = ${drop} and kind = 'order_cancelled'`
+    expect(broken(await findings())).toEqual(['I11'])
+
+    await database.sql`update drop_ops set op_id = ${cancelOf(firstOrder())} where drop_id = ${drop}`
+    const last = (await findings()).at(-1)
+    expect(last).toMatchObject({ ok: false, figures: { unreturned: 1, unfounded: 1 } })
+    expect(last?.detail).toContain('that Postgres did not do first')
+  })
+
+  it('[P17] I15 fails on units that went into the stock before Postgres had them', async () => {
+    await ledger.adjust(drop, { epoch: 1, prevSeq: 3 }, 'op-1', {
+      kind: 'restock',
+      lines: formatLines([{ sku: sku('hat'), qty: 1 }]),
+    })
+
+    expect(broken(await findings())).toContain('I15')
   })
 
   it('[P17] I11 fails on a transition that is not told, told twice, or of no order', async () => {

@@ -9,7 +9,7 @@ import { orderSchema } from '../protocol/messages/order.ts'
 import { type Up, upSchema } from '../protocol/up.ts'
 import { readOrder } from '../protocol/up-reader.ts'
 import { FORMATS, type Format } from '../protocol/version.ts'
-import { dropOf, keyOf, sku, uuidOf } from './builders/people.ts'
+import { ask, dropOf, keyOf, sku, uuidOf } from './builders/people.ts'
 
 const DROP = dropOf('shoes')
 const order = { type: 'order', id: 1, drop: DROP, key: 'k1', lines: [{ sku: 'RED-M', qty: 1 }] }
@@ -277,6 +277,16 @@ const messages: fc.Arbitrary<Up> = fc
     fc.record(
       { type: fc.constant('watch' as const), id: requestIds, drop: drops, position: positions },
       { requiredKeys: ['type', 'id', 'drop'] },
+    ),
+    fc.record(
+      {
+        type: fc.constant('cancel' as const),
+        id: requestIds,
+        orderId: fc.constant(ask(dropOf('1'), 'ana').orderId),
+        drop: drops,
+        key: keys,
+      },
+      { requiredKeys: ['type', 'id', 'orderId'] },
     ),
     fc.record({ type: fc.constant('unwatch' as const), id: requestIds, drop: drops }),
     fc.record({

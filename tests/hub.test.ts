@@ -614,3 +614,24 @@ describe('any history', () => {
     },
   )
 })
+
+describe('an announcement', () => {
+  it('[E13] is told to everybody who watches, at the position they have, also when it comes with an older one', async () => {
+    const { world, fan } = await watched()
+    world.hub.news(world.left(SHOES, at(1, 0), at(1, 3), 7))
+    fan.peer.take()
+    const changes = [{ kind: 'announcement' as const, text: 'Soon!' }]
+
+    world.hub.news({ drop: SHOES, from: at(0, 0), position: at(0, 0), atMs: 5, changes })
+    world.hub.news(world.left(SHOES, at(1, 3), at(1, 4), 6))
+    const later = await world.anonymous()
+    const [answer] = await later.asks(watch(2, at(1, 3)))
+
+    expect(fan.peer.take()).toEqual([
+      { type: 'news', drop: SHOES, position: at(1, 3), at: 5, changes },
+      expect.objectContaining({ type: 'news', position: at(1, 4) }),
+    ])
+    expect(answer).toMatchObject({ type: 'news', position: at(1, 4), recovered: true })
+    expect(JSON.stringify(later.peer.take())).not.toContain('Soon!')
+  })
+})

@@ -72,6 +72,7 @@ async function serve(limits: Partial<typeof ROLL_LIMITS> = {}) {
     roll,
     outcomes: new Outcomes(ledger, orders, pages, clock),
     tickets: new Tickets('a secret for tests', Date.now),
+    cancellations: { cancel: async () => ({ said: 'unknown' }) },
     tokens: {
       verify: async (token) => {
         if (!token.startsWith('token-of-')) return token === 'old' ? 'expired' : 'invalid'

@@ -4,13 +4,14 @@ import type { RoomNews } from '../rooms/ports.ts'
 import { HandClock } from './builders/hand-clock.ts'
 import { dropOf, sku } from './builders/people.ts'
 
-function desk() {
+function desk(lowStockAt: number | null = null) {
   const clock = new HandClock()
   const sent: RoomNews[] = []
   const start = {
     drop: dropOf('one'),
     position: { epoch: 1, seq: 0 },
     items: [{ sku: sku('shoe'), left: 9, limit: null }],
+    lowStockAt,
   }
   const news = new NewsDesk(start, { clock, intervalMs: 50, send: (frame) => sent.push(frame) })
   const sell = (seq: number, left: number) => news.counted({ epoch: 1, seq }, [{ sku: sku('shoe'), left }])
@@ -74,5 +75,66 @@ describe('the news desk', () => {
 
     const words = sent.flatMap((frame) => frame.changes.map((change) => change.kind))
     expect(words).toEqual(['sold_out', 'left', 'left', 'restocked', 'left'])
+  })
+})
+
+describe('a restock', () => {
+  it('[E8] is told at once, also where some were left, and once where none were', async () => {
+    const { clock, sent, news, sell } = desk()
+    sell(1, 3)
+    await clock.advance(60)
+    const left = (units: number) => [{ sku: sku('shoe'), left: units }]
+
+    news.restocked({ epoch: 1, seq: 2 }, left(8))
+    sell(3, 0)
+    await clock.advance(60)
+    news.restocked({ epoch: 1, seq: 4 }, left(5))
+
+    expect(sent.map((frame) => frame.changes)).toEqual([
+      [{ kind: 'left', sku: 'shoe', left: 3 }],
+      [
+        { kind: 'restocked', sku: 'shoe', left: 8 },
+        { kind: 'left', sku: 'shoe', left: 8 },
+      ],
+      [
+        { kind: 'sold_out', sku: 'shoe' },
+        { kind: 'left', sku: 'shoe', left: 0 },
+      ],
+      [
+        { kind: 'restocked', sku: 'shoe', left: 5 },
+        { kind: 'left', sku: 'shoe', left: 5 },
+      ],
+    ])
+  })
+})
+
+describe('low stock', () => {
+  const spoken = (sent: RoomNews[]) =>
+    sent.flatMap((frame) => frame.changes).filter((change) => change.kind === 'low_stock')
+
+  it('[E12] is said once when the count comes down to the threshold, and again only after it was above', async () => {
+    const { clock, sent, news, sell } = desk(4)
+    for (const [seq, left] of [5, 4, 3, 1, 0].entries()) {
+      sell(seq + 1, left)
+      await clock.advance(60)
+    }
+    expect(spoken(sent)).toEqual([{ kind: 'low_stock', sku: 'shoe', left: 4 }])
+
+    news.restocked({ epoch: 1, seq: 6 }, [{ sku: sku('shoe'), left: 9 }])
+    sell(7, 2)
+    sell(8, 1)
+    await clock.advance(60)
+
+    expect(spoken(sent)).toEqual([4, 2].map((left) => ({ kind: 'low_stock', sku: 'shoe', left })))
+  })
+
+  it('[E12] is not said of what is sold out at once, nor without a threshold', async () => {
+    const [withOne, without] = [desk(4), desk()]
+    withOne.sell(1, 0)
+    without.sell(1, 1)
+    await withOne.clock.advance(60)
+    await without.clock.advance(60)
+
+    expect([...spoken(withOne.sent), ...spoken(without.sent)]).toEqual([])
   })
 })

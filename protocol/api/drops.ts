@@ -6,10 +6,12 @@
  */
 import { z } from 'zod'
 import { creatorIdSchema, dropIdSchema, productIdSchema, skuSchema } from '../ids.ts'
+import { strictLinesSchema } from '../lines.ts'
 import { positionSchema } from '../position.ts'
 import { PHASES } from '../verdicts.ts'
 import { endpoint } from './endpoint.ts'
-import { currencySchema, priceMinorSchema, timeInputSchema, timeSchema, unitLimitSchema } from './fields.ts'
+import { currencySchema, priceMinorSchema, timeInputSchema, timeSchema, titleText, unitLimitSchema } from './fields.ts'
+import { cursorSchema, limitSchema, pageOf } from './pages.ts'
 
 export const ITEMS_MAX = 64
 export const STOCK_MAX = 10_000_000
@@ -124,8 +126,36 @@ export const readDrop = endpoint({
   example: { params: { id: DROP_ID }, answers: { 200: shirtDrop } },
 })
 
-export const DROP_ACTIONS = ['open', 'pause', 'resume', 'close'] as const
+export const listDrops = endpoint({
+  name: 'listDrops',
+  method: 'get',
+  path: '/v1/drops',
+  tag: 'drops',
+  summary:
+    'Drops by their opening, the earliest first. Counts are those that are written; read one drop for live ones.',
+  who: 'anyone',
+  limit: 'read',
+  key: 'none',
+  cache: 'public',
+  query: z.object({
+    phase: z.enum(PHASES).optional(),
+    creator: creatorIdSchema.optional(),
+    from: timeInputSchema.optional(),
+    limit: limitSchema.optional(),
+    cursor: cursorSchema.optional(),
+  }),
+  answers: { 200: pageOf(dropSchema) },
+  refusals: [],
+  example: {
+    query: { phase: 'scheduled', creator: shirtDrop.creator, from: '2030-05-01T00:00:00Z', limit: '20' },
+    answers: { 200: { items: [shirtDrop], nextCursor: null } },
+  },
+})
+
+export const DROP_ACTIONS = ['open', 'pause', 'resume', 'close', 'cancel'] as const
 export type DropAction = (typeof DROP_ACTIONS)[number]
+
+const announcedSchema = z.object({ id: dropIdSchema, text: z.string() })
 
 const controlledSchema = z.object({
   id: dropIdSchema,
@@ -158,3 +188,50 @@ export const openDrop = control('open', 'Open a scheduled drop now, whatever its
 export const pauseDrop = control('pause', 'Pause an open drop: nothing is sold until it is resumed.', 'paused')
 export const resumeDrop = control('resume', 'Resume a paused drop.', 'open')
 export const closeDrop = control('close', 'Close an open or paused drop for good.', 'closed')
+export const cancelDrop = control(
+  'cancel',
+  'Cancel a drop that is not over, for good. All its orders are cancelled too, shortly after.',
+  'cancelled',
+)
+
+export const restockDrop = endpoint({
+  name: 'restockDrop',
+  method: 'post',
+  path: '/v1/drops/:id/restock',
+  tag: 'drops',
+  summary: 'Add units to a drop that is not over. After a 503 send the same key again: it completes what was begun.',
+  who: ['creator', 'admin'],
+  limit: 'write',
+  key: 'required',
+  cache: 'private',
+  params: z.object({ id: dropIdSchema }),
+  body: z.strictObject({ lines: strictLinesSchema }),
+  answers: { 200: controlledSchema },
+  refusals: ['conflict', 'key_mismatch', 'unavailable'],
+  example: {
+    params: { id: DROP_ID },
+    body: { lines: [{ sku: 'SHIRT-M', qty: 50 }] },
+    answers: { 200: { id: DROP_ID, phase: 'open', position: { epoch: 1, seq: 7 }, repeated: false } },
+  },
+})
+
+export const announceDrop = endpoint({
+  name: 'announceDrop',
+  method: 'post',
+  path: '/v1/drops/:id/announce',
+  tag: 'drops',
+  summary: 'Say something to everybody who watches the drop now. It is not kept: who comes later does not hear it.',
+  who: ['creator', 'admin'],
+  limit: 'write',
+  key: 'required',
+  cache: 'private',
+  params: z.object({ id: dropIdSchema }),
+  body: z.strictObject({ text: titleText(280) }),
+  answers: { 200: announcedSchema },
+  refusals: ['key_mismatch'],
+  example: {
+    params: { id: DROP_ID },
+    body: { text: 'Ten minutes to go!' },
+    answers: { 200: { id: DROP_ID, text: 'Ten minutes to go!' } },
+  },
+})

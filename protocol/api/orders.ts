@@ -7,8 +7,8 @@
  * SAME key again after `Retry-After`.
  */
 import { z } from 'zod'
-import { dropIdSchema, idempotencyKeySchema, orderIdSchema, skuSchema } from '../ids.ts'
-import { LINES_MAX, linesSchema } from '../lines.ts'
+import { dropIdSchema, idempotencyKeySchema, orderIdSchema, skuSchema, userIdSchema } from '../ids.ts'
+import { strictLinesSchema } from '../lines.ts'
 import { positionSchema } from '../position.ts'
 import { ORDER_STATES, type OrderState } from '../verdicts.ts'
 import { endpoint } from './endpoint.ts'
@@ -18,13 +18,6 @@ import { cursorSchema, limitSchema, pageOf } from './pages.ts'
 export const WAIT_MAX_S = 5
 
 const WRITTEN_STATES = ['confirmed', 'revoked', 'cancelled'] as const satisfies readonly OrderState[]
-
-/** As over a socket, but REST refuses fields it does not know. */
-const strictLinesSchema = z
-  .array(linesSchema.element.strict())
-  .min(1)
-  .max(LINES_MAX)
-  .refine((lines) => new Set(lines.map((line) => line.sku)).size === lines.length, 'each sku once')
 
 const lineOutSchema = z.object({ sku: skuSchema, qty: z.number().int() })
 
@@ -51,6 +44,14 @@ export const orderSchema = z.object({
   lines: z.array(lineOutSchema.extend({ priceMinor: z.number().int(), currency: currencySchema })),
   placedAt: timeSchema,
   confirmedAt: timeSchema.nullable(),
+})
+
+const cancelledSchema = z.object({
+  orderId: orderIdSchema,
+  drop: dropIdSchema,
+  key: idempotencyKeySchema,
+  state: z.literal('cancelled'),
+  repeated: z.boolean().describe('it was cancelled before; nothing was done now'),
 })
 
 const DROP_ID = '01890a5d-ac96-774b-bcce-b302099a8059'
@@ -147,4 +148,63 @@ export const readOrder = endpoint({
   answers: { 200: orderSchema },
   refusals: [],
   example: { params: { id: ORDER_ID }, answers: { 200: kept } },
+})
+
+export const cancelOrder = endpoint({
+  name: 'cancelOrder',
+  method: 'post',
+  path: '/v1/orders/:id/cancel',
+  tag: 'orders',
+  summary:
+    'Give a confirmed order back while its drop is not over. An order that is not written yet is 503 when its drop and key are named, else 404.',
+  who: 'signed_in',
+  limit: 'order',
+  key: 'none',
+  cache: 'private',
+  params: z.object({ id: orderIdSchema }),
+  query: z.object({ drop: dropIdSchema.optional(), key: idempotencyKeySchema.optional() }),
+  answers: { 200: cancelledSchema },
+  refusals: ['conflict', 'closed', 'unavailable'],
+  example: {
+    params: { id: ORDER_ID },
+    query: { drop: DROP_ID, key: 'tap-1' },
+    answers: { 200: { orderId: ORDER_ID, drop: DROP_ID, key: 'tap-1', state: 'cancelled', repeated: false } },
+  },
+})
+
+/** Rows of one answer of the list as CSV. */
+export const CSV_ORDERS_MAX = 5_000
+
+export const listDropOrders = endpoint({
+  name: 'listDropOrders',
+  method: 'get',
+  path: '/v1/drops/:id/orders',
+  tag: 'orders',
+  summary: `The orders of a drop for its creator, those of a buyer together. With Accept: text/csv a row for each line, ${CSV_ORDERS_MAX} orders at a time; Link names the next ones.`,
+  who: ['creator', 'admin'],
+  limit: 'read',
+  key: 'none',
+  cache: 'private',
+  params: z.object({ id: dropIdSchema }),
+  query: z.object({
+    state: z.enum(WRITTEN_STATES).optional(),
+    limit: limitSchema.optional(),
+    cursor: cursorSchema.optional(),
+  }),
+  headers: z.object({ accept: z.string().max(500).optional() }),
+  answers: {
+    200: z.union([
+      pageOf(orderSchema.extend({ buyer: userIdSchema })),
+      z.string().describe('text/csv: orderId,buyer,state,placedAt,confirmedAt,sku,qty,priceMinor,currency'),
+    ]),
+  },
+  refusals: [],
+  example: {
+    params: { id: DROP_ID },
+    query: { state: 'confirmed', limit: '20' },
+    headers: { accept: 'application/json' },
+    answers: {
+      200: { items: [{ ...kept, buyer: '01890a5d-ac96-774b-bcce-b302099a8057' }], nextCursor: null },
+    },
+  },
 })

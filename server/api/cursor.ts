@@ -5,26 +5,57 @@
  * forged one can do is begin the caller's own list elsewhere.
  */
 import { z } from 'zod'
-import { orderIdSchema } from '../../protocol/ids.ts'
-import type { OrderCursor } from '../../storage/orders/order-reader.ts'
+import { dropIdSchema, idempotencyKeySchema, orderIdSchema, userIdSchema } from '../../protocol/ids.ts'
+import type { DropCursor } from '../../storage/drops/drops.ts'
+import type { DropOrdersCursor, OrderCursor } from '../../storage/orders/order-reader.ts'
 
 /** Past it Postgres reads no time. */
 const MS_MAX = Date.UTC(2100, 0, 1)
 
 const orderCursorSchema = z.tuple([z.number().min(0).max(MS_MAX), orderIdSchema])
 
+const dropCursorSchema = z.tuple([z.number().min(0).max(MS_MAX), dropIdSchema])
+const dropOrdersCursorSchema = z.tuple([userIdSchema, idempotencyKeySchema])
+
 export function formatOrderCursor(place: OrderCursor): string {
-  return Buffer.from(JSON.stringify([place.acceptedAtMs, place.orderId])).toString('base64url')
+  return format([place.acceptedAtMs, place.orderId])
+}
+
+export function formatDropCursor(place: DropCursor): string {
+  return format([place.opensAtMs, place.drop])
+}
+
+export function formatDropOrdersCursor(place: DropOrdersCursor): string {
+  return format([place.buyer, place.key])
 }
 
 /** Undefined for anything that no page gave out. */
 export function parseOrderCursor(text: string): OrderCursor | undefined {
-  const read = orderCursorSchema.safeParse(parseJson(Buffer.from(text, 'base64url').toString('utf8')))
+  const read = orderCursorSchema.safeParse(parse(text))
   if (!read.success) return undefined
 
   const [acceptedAtMs, orderId] = read.data
   return { acceptedAtMs, orderId }
 }
+
+export function parseDropCursor(text: string): DropCursor | undefined {
+  const read = dropCursorSchema.safeParse(parse(text))
+  if (!read.success) return undefined
+
+  const [opensAtMs, drop] = read.data
+  return { opensAtMs, drop }
+}
+
+export function parseDropOrdersCursor(text: string): DropOrdersCursor | undefined {
+  const read = dropOrdersCursorSchema.safeParse(parse(text))
+  if (!read.success) return undefined
+
+  const [buyer, key] = read.data
+  return { buyer, key }
+}
+
+const format = (place: unknown[]): string => Buffer.from(JSON.stringify(place)).toString('base64url')
+const parse = (text: string): unknown => parseJson(Buffer.from(text, 'base64url').toString('utf8'))
 
 function parseJson(text: string): unknown {
   try {

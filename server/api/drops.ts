@@ -6,20 +6,30 @@
  */
 import { createHash } from 'node:crypto'
 import {
+  announceDrop,
+  cancelDrop,
   closeDrop,
   createDrop,
   type DropAction,
+  listDrops,
   openDrop,
   pauseDrop,
   readDrop,
+  restockDrop,
   resumeDrop,
 } from '../../protocol/api/drops.ts'
+import { PAGE_DEFAULT } from '../../protocol/api/pages.ts'
 import type { DropId, IdempotencyKey, UserId } from '../../protocol/ids.ts'
-import type { Adjustment, Ledger, Log } from '../../rooms/ports.ts'
+import { formatLines, type Line } from '../../protocol/lines.ts'
+import { isOver } from '../../rooms/drop.ts'
+import type { ControlReply } from '../../rooms/letters.ts'
+import type { Adjustment, Herald, Ledger, Log } from '../../rooms/ports.ts'
 import type { Rooms } from '../../rooms/router.ts'
 import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
+import { type StockBook, TOTAL_MAX } from '../../storage/stock/stock-book.ts'
 import type { Identity } from '../inbound/session.ts'
 import type { AnswerMemory } from './answer-memory.ts'
+import { formatDropCursor, parseDropCursor } from './cursor.ts'
 import { viewDrop } from './drop-answer.ts'
 import { isoTime } from './iso-time.ts'
 import { asCreator } from './products.ts'
@@ -27,13 +37,17 @@ import { isRefusal, type Refusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
 
 export interface DropsWorld {
-  drops: Pick<Drops, 'create' | 'byId'>
+  drops: Pick<Drops, 'create' | 'byId' | 'list'>
+  stock: Pick<StockBook, 'restock'>
   ledger: Pick<Ledger, 'read'>
   rooms: Pick<Rooms, 'control'>
+  herald: Pick<Herald, 'news'>
   memory: AnswerMemory
   /** Tells every node that a drop was scheduled, so that it is opened on time. Never throws. */
   announceAgenda: () => void
   log: Pick<Log, 'warn'>
+  /** The drop clock. */
+  nowMs(): number
 }
 
 interface ControlAsked {
@@ -49,6 +63,7 @@ const ADJUSTMENTS: Readonly<Record<DropAction, Adjustment>> = {
   pause: { kind: 'phase', from: ['open'], to: 'paused' },
   resume: { kind: 'phase', from: ['paused'], to: 'open' },
   close: { kind: 'phase', from: ['open', 'paused'], to: 'closed' },
+  cancel: { kind: 'phase', from: ['scheduled', 'open', 'paused'], to: 'cancelled' },
 }
 
 export function dropRoutes(world: DropsWorld): Route[] {
@@ -77,15 +92,44 @@ export function dropRoutes(world: DropsWorld): Route[] {
       return answer(200, viewDrop(record, state))
     }),
 
+    route(listDrops, async ({ query }) => {
+      const { cursor, limit = PAGE_DEFAULT, ...filter } = query
+      const after = cursor === undefined ? undefined : parseDropCursor(cursor)
+      if (cursor !== undefined && after === undefined) {
+        return refuse('bad_request', { errors: [{ at: 'query.cursor', message: 'not a cursor of this list' }] })
+      }
+      const rows = await drops.list({ ...filter, after, limit: limit + 1 })
+      const items = rows.slice(0, limit)
+      const last = rows.length > limit ? items.at(-1) : undefined
+      const nextCursor = last === undefined ? null : formatDropCursor(last)
+      return answer(200, { items: items.map((record) => viewDrop(record, undefined)), nextCursor })
+    }),
+
     route(openDrop, control('open')),
     route(pauseDrop, control('pause')),
     route(resumeDrop, control('resume')),
     route(closeDrop, control('close')),
+    route(cancelDrop, control('cancel')),
+    route(announceDrop, async ({ params, caller, key, body }) => {
+      const drop = params.id
+      const said = await memory.once('announce', caller.user, key, { drop, ...body }, async () => {
+        const record = await ownDrop(drops, drop, caller)
+        if (isRefusal(record)) return record
+
+        // Words change no number, so they stand at the position that everybody has (server/outbound/drop-view.ts).
+        const { position } = record
+        const changes = [{ kind: 'announcement' as const, text: body.text }]
+        world.herald.news({ drop, from: position, position, atMs: world.nowMs(), changes })
+        return { id: drop, text: body.text }
+      })
+      return isRefusal(said) ? said : answer(200, said)
+    }),
+    route(restockDrop, async ({ params, caller, key, body }) => restock(world, params.id, caller, key, body.lines)),
   ]
 }
 
 /** At most 64 of a-z 0-9 : -, the same for the same (drop, user, key, action) for ever. */
-export function operationIdOf(drop: DropId, user: UserId, key: IdempotencyKey, action: DropAction): string {
+export function operationIdOf(drop: DropId, user: UserId, key: IdempotencyKey, action: DropAction | 'restock'): string {
   const digest = createHash('sha256').update(`${drop}|${user}|${key}|${action}`).digest('hex')
   return `rest:${action}:${digest.slice(0, 40)}`
 }
@@ -97,22 +141,79 @@ async function controlDrop(
   caller: Identity,
   key: IdempotencyKey,
 ) {
+  const record = await ownDrop(drops, drop, caller)
+  if (isRefusal(record)) return record
+
+  const { phase, position } = record
+  // Over is over: no room is woken for a drop that Postgres knows to have ended, and ending it again is no news.
+  if (phase === 'closed' && action === 'close') return controlled(drop, phase, position, true)
+  if (phase === 'cancelled' && action === 'cancel') return controlled(drop, phase, position, true)
+  if (phase === 'closed' || phase === 'cancelled') return wrongPhase(phase)
+
+  const operation = operationIdOf(drop, caller.user, key, action)
+  const reply = await rooms.control(drop, operation, ADJUSTMENTS[action], CONTROL_WAIT_MS)
+  return sayControl(drop, reply, reply.done === 'repeated')
+}
+
+/** Postgres has the units before the ledger hears of them; a resend goes both ways again and changes nothing twice. */
+async function restock(
+  { drops, stock, rooms }: DropsWorld,
+  drop: DropId,
+  caller: Identity,
+  key: IdempotencyKey,
+  lines: readonly Line[],
+) {
+  const record = await ownDrop(drops, drop, caller)
+  if (isRefusal(record)) return record
+  const unknown = unknownSkus(lines, record)
+  if (unknown !== undefined) return unknown
+
+  const operation = operationIdOf(drop, caller.user, key, 'restock')
+  const said = await stock.restock(drop, operation, lines)
+  switch (said) {
+    case undefined:
+      return refuse('not_found', { detail: 'no such drop' })
+    case 'mismatch':
+      return refuse('key_mismatch', { detail: 'this key was used for other lines' })
+    case 'over':
+      return wrongPhase(isOver(record.phase) ? record.phase : 'closed')
+    case 'unknown_sku':
+      return refuse('bad_request', { errors: [{ at: 'body.lines', message: 'the drop does not have such a sku' }] })
+    case 'too_many':
+      return refuse('bad_request', {
+        errors: [{ at: 'body.lines', message: `an item has at most ${TOTAL_MAX} units` }],
+      })
+    case 'done':
+    case 'repeated': {
+      const adjustment: Adjustment = { kind: 'restock', lines: formatLines(lines) }
+      return sayControl(drop, await rooms.control(drop, operation, adjustment, CONTROL_WAIT_MS), said === 'repeated')
+    }
+  }
+}
+
+async function ownDrop(drops: DropsWorld['drops'], drop: DropId, caller: Identity): Promise<DropRecord | Refusal> {
   const record = await drops.byId(drop)
   if (record === undefined) return refuse('not_found', { detail: 'no such drop' })
   if (record.creator !== asCreator(caller.user) && caller.role !== 'admin') {
     return refuse('forbidden', { detail: 'only the creator of a drop controls it' })
   }
-  const { phase, position } = record
-  // Over is over: no room is woken for a drop that Postgres knows to have ended, and closing it again is no news.
-  if (phase === 'closed' && action === 'close') return controlled(drop, phase, position, true)
-  if (phase === 'closed' || phase === 'cancelled') return wrongPhase(phase)
+  return record
+}
 
-  const operation = operationIdOf(drop, caller.user, key, action)
-  const reply = await rooms.control(drop, operation, ADJUSTMENTS[action], CONTROL_WAIT_MS)
+function unknownSkus(lines: readonly Line[], { items }: DropRecord): Refusal | undefined {
+  const known = new Set(items.map((item) => item.sku))
+  const errors = lines.flatMap(({ sku }, index) =>
+    known.has(sku) ? [] : [{ at: `body.lines.${index}.sku`, message: 'the drop does not have this sku' }],
+  )
+  return errors.length === 0 ? undefined : refuse('bad_request', { errors })
+}
+
+/** `repeated`: nothing was done now. A room that was built from what Postgres has just been given says so too. */
+function sayControl(drop: DropId, reply: ControlReply, repeated: boolean) {
   switch (reply.done) {
     case 'applied':
     case 'repeated':
-      return controlled(drop, reply.phase, reply.position, reply.done === 'repeated')
+      return controlled(drop, reply.phase, reply.position, repeated)
     case 'wrong_phase':
       return wrongPhase(reply.phase)
     case 'early':

@@ -4,7 +4,7 @@
  * What the room says is translated, never second-guessed, with one exception: a room that is over and has left Redis
  * knows nobody any more, so its `invalid` is looked up in Postgres, where a retry still finds its order.
  */
-import { listOrders, placeOrder, readOrder, WAIT_MAX_S } from '../../protocol/api/orders.ts'
+import { cancelOrder, listOrders, placeOrder, readOrder, WAIT_MAX_S } from '../../protocol/api/orders.ts'
 import { PAGE_DEFAULT } from '../../protocol/api/pages.ts'
 import type { DropId, IdempotencyKey, OrderId, UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
@@ -14,6 +14,7 @@ import { orderIdOf } from '../../rooms/order-id.ts'
 import type { Rooms } from '../../rooms/router.ts'
 import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
 import type { OrderReader, OrderRecord } from '../../storage/orders/order-reader.ts'
+import type { Cancellation, Cancellations } from '../inbound/cancellations.ts'
 import { formatOrderCursor, parseOrderCursor } from './cursor.ts'
 import { isoTime } from './iso-time.ts'
 import { preferredWaitMs } from './prefer.ts'
@@ -26,6 +27,7 @@ export interface OrdersWorld {
   drops: Pick<Drops, 'byId'>
   rooms: Pick<Rooms, 'order'>
   settlements: Settlements
+  cancellations: Pick<Cancellations, 'cancel'>
   /** How long after an order was not found it is looked for once more. */
   secondLookMs?: number
 }
@@ -63,11 +65,41 @@ export function orderRoutes(world: OrdersWorld): Route[] {
 
       return answer(200, viewOrder(order))
     }),
+
+    route(cancelOrder, async ({ params, query, caller }) => {
+      const orderId = params.id
+      return cancelled(orderId, await world.cancellations.cancel({ orderId, buyer: caller.user, ...query }))
+    }),
   ]
 
   async function later(ms: number, orderId: OrderId, buyer: UserId) {
     await new Promise((resolve) => setTimeout(resolve, ms))
     return orders.byId(orderId, buyer)
+  }
+}
+
+function cancelled(orderId: OrderId, cancellation: Cancellation) {
+  const { said } = cancellation
+  switch (said) {
+    case 'now':
+    case 'cancelled': {
+      const { drop, key } = cancellation
+      return answer(200, { orderId, drop, key, state: 'cancelled', repeated: said === 'cancelled' } as const)
+    }
+    case 'revoked':
+      return refuse('conflict', {
+        orderId,
+        state: said,
+        detail: 'the order was revoked: there is nothing to give back',
+      })
+    case 'over':
+      return refuse('closed', { orderId, verdict: 'closed', detail: 'the drop is over: orders are being packed' })
+    case 'not_written': {
+      const detail = 'the order is accepted and not written yet: ask again'
+      return refuse('unavailable', { orderId, verdict: 'pending', detail, retryAfterMs: cancellation.retryAfterMs })
+    }
+    case 'unknown':
+      return refuse('not_found', { detail: 'no such order' })
   }
 }
 
@@ -159,7 +191,7 @@ function placed(
   return answer(201, { ...body, verdict: 'accepted' }, { ...headers, location: `/v1/orders/${orderId}` })
 }
 
-function viewOrder({ orderId, drop, key, state, lines, acceptedAtMs, confirmedAtMs }: OrderRecord) {
+export function viewOrder({ orderId, drop, key, state, lines, acceptedAtMs, confirmedAtMs }: OrderRecord) {
   return {
     ...{ id: orderId, drop, key, state, lines },
     placedAt: isoTime(acceptedAtMs),

@@ -3,6 +3,7 @@ import { ENDPOINTS } from '../../protocol/api/endpoints.ts'
 import { type AuthWorld, authRoutes } from './auth.ts'
 import { contractRoutes } from './contract.ts'
 import { type CreatorsWorld, creatorRoutes } from './creators.ts'
+import { type DropOrdersWorld, dropOrderRoutes } from './drop-orders.ts'
 import { type DropsWorld, dropRoutes } from './drops.ts'
 import { type HealthWorld, healthRoutes } from './health.ts'
 import { type NotificationsWorld, notificationRoutes } from './notifications.ts'
@@ -15,6 +16,7 @@ export type ApiWorld = AuthWorld &
   CreatorsWorld &
   ProductsWorld &
   DropsWorld &
+  DropOrdersWorld &
   OrdersWorld &
   NotificationsWorld &
   HealthWorld
@@ -26,6 +28,7 @@ export function apiRoutes(world: ApiWorld): Route[] {
     ...productRoutes(world),
     ...dropRoutes(world),
     ...orderRoutes(world),
+    ...dropOrderRoutes(world),
     ...notificationRoutes(world),
     ...healthRoutes(world),
     ...contractRoutes(ENDPOINTS),

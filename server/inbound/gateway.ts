@@ -11,6 +11,7 @@ import { Fault } from '../../protocol/faults.ts'
 import type { UserId } from '../../protocol/ids.ts'
 import { formatLines } from '../../protocol/lines.ts'
 import type { Auth } from '../../protocol/messages/auth.ts'
+import type { Cancel } from '../../protocol/messages/cancel.ts'
 import type { Hello } from '../../protocol/messages/hello.ts'
 import type { Order, Receipt } from '../../protocol/messages/order.ts'
 import type { Outcomes as OutcomesAsked } from '../../protocol/messages/outcomes.ts'
@@ -23,6 +24,7 @@ import type { Rooms } from '../../rooms/router.ts'
 import type { Hub } from '../outbound/hub.ts'
 import { errorMessage } from '../outbound/refusal.ts'
 import type { Peer } from '../transports/peer.ts'
+import type { Cancellation, Cancellations } from './cancellations.ts'
 import { Greeting, type GreetingWorld } from './gateway-greeting.ts'
 import { Renewal } from './gateway-renewal.ts'
 import type { Outcomes } from './outcomes.ts'
@@ -33,6 +35,7 @@ export interface GatewayWorld extends GreetingWorld {
   hub: Hub
   rooms: Pick<Rooms, 'order'>
   outcomes: Outcomes
+  cancellations: Pick<Cancellations, 'cancel'>
   roll: SessionRoll
 }
 
@@ -126,6 +129,8 @@ export class Gateway {
     switch (message.type) {
       case 'order':
         return this.#order(session, message)
+      case 'cancel':
+        return this.#cancel(session, message)
       case 'watch':
         return this.#watch(session, message)
       case 'unwatch':
@@ -203,6 +208,30 @@ export class Gateway {
     }
   }
 
+  #cancel(session: Session, cancel: Cancel) {
+    const { id, orderId } = cancel
+    const user = session.userAt(this.#world.clock.nowMs())
+    if (user === undefined) return session.peer.send({ type: 'receipt', id, orderId, verdict: 'unauthorized' })
+    if (session.ordersInFlight >= ORDERS_IN_FLIGHT_MAX) {
+      return session.peer.send({ type: 'receipt', id, orderId, verdict: 'pending', retryAfterMs: RETRY_AFTER_MS })
+    }
+
+    void this.#giveBack(session, cancel, user)
+  }
+
+  async #giveBack(session: Session, { id, orderId, drop, key }: Cancel, buyer: UserId): Promise<void> {
+    session.ordersInFlight += 1
+    try {
+      const cancellation = await this.#world.cancellations.cancel({ orderId, buyer, drop, key })
+      session.peer.send({ type: 'receipt', id, orderId, ...cancelReply(cancellation) })
+    } catch (cause) {
+      this.#world.log.warn('gateway.not_cancelled', { orderId, cause: String(cause) })
+      session.peer.send({ type: 'receipt', id, orderId, verdict: 'pending', retryAfterMs: RETRY_AFTER_MS })
+    } finally {
+      session.ordersInFlight -= 1
+    }
+  }
+
   async #outcomes(session: Session, { id, drop, keys }: OutcomesAsked): Promise<void> {
     const user = session.userAt(this.#world.clock.nowMs())
     if (user === undefined) return this.#refuse(session, id, 'unauthorized', 'not signed in')
@@ -249,4 +278,16 @@ function receiptOf({ id, drop, key }: Order, reply: OrderReply, orderId?: Receip
   if (reply.left !== undefined) receipt.left = reply.left
   if (reply.retryAfterMs !== undefined) receipt.retryAfterMs = reply.retryAfterMs
   return receipt
+}
+
+function cancelReply(cancellation: Cancellation): Omit<Receipt, 'type'> {
+  const { said } = cancellation
+  if (said === 'unknown') return { verdict: 'invalid' }
+  if (said === 'not_written') return { verdict: 'pending', state: 'accepted', retryAfterMs: cancellation.retryAfterMs }
+
+  const { drop, key } = cancellation
+  if (said === 'now') return { drop, key, verdict: 'accepted', state: 'cancelled' }
+  if (said === 'cancelled') return { drop, key, verdict: 'duplicate', state: 'cancelled' }
+  if (said === 'revoked') return { drop, key, verdict: 'invalid', state: 'revoked' }
+  return { drop, key, verdict: 'closed', state: 'confirmed' }
 }

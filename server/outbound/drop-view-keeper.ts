@@ -70,6 +70,10 @@ export class ViewKeeper {
   }
 
   hear(news: RoomNews) {
+    if (news.changes.length > 0 && news.changes.every((change) => change.kind === 'announcement')) {
+      if (this.#view !== undefined) this.#ears.news(this.#view.saying(news))
+      return
+    }
     if (this.#view === undefined || !this.#follows) return this.#hold(news)
 
     const told = this.#view.hear(news)

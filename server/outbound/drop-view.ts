@@ -59,6 +59,14 @@ export class DropView {
     return this.#version
   }
 
+  /**
+   * What is said to everybody who watches: words change no number, so they have no position of their own and are told at
+   * the one that everybody has, out of turn, and to nobody who comes later.
+   */
+  saying(news: RoomNews): News {
+    return { type: 'news', drop: this.drop, position: this.#position, at: news.atMs, changes: news.changes }
+  }
+
   /** News that is to be told, `old` when it was known, `gap` when something before it is missing. */
   hear(news: RoomNews): News | 'old' | 'gap' {
     if (news.position.epoch !== this.#position.epoch) {

@@ -10,7 +10,7 @@ import type { Subjects } from '../../bus/subjects.ts'
 import { type DropId, isDropId, isIdempotencyKey, isOrderId, isUserId } from '../../protocol/ids.ts'
 import type { Log, Settled } from '../../rooms/ports.ts'
 
-const STATES = { order_confirmed: 'confirmed', order_revoked: 'revoked' } as const
+const STATES = { order_confirmed: 'confirmed', order_revoked: 'revoked', order_cancelled: 'cancelled' } as const
 
 export function hearEvents(
   world: { bus: Bus; subjects: Subjects; log: Log },

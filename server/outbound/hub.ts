@@ -5,6 +5,7 @@
  * come back. While it has one this node listens to the drop's news; news of rooms that run here comes by the same door.
  */
 import type { DropId, UserId } from '../../protocol/ids.ts'
+import type { Cancelled } from '../../protocol/messages/cancel.ts'
 import type { Confirmed, Revoked } from '../../protocol/messages/order.ts'
 import type { RequestId } from '../../protocol/messages/request-id.ts'
 import type { Position } from '../../protocol/position.ts'
@@ -114,7 +115,7 @@ export class Hub {
 
   /** The ends of orders, for all sessions of their buyers here; told once, by however many ways they come. */
   settled(settled: readonly Settled[]): void {
-    const words = new Map<Session, (Confirmed | Revoked)[]>()
+    const words = new Map<Session, (Confirmed | Revoked | Cancelled)[]>()
     for (const one of settled) {
       const sessions = this.#users.get(one.buyer)
       if (sessions === undefined || !this.#told.first(`${one.orderId}:${one.state}`)) continue
@@ -172,8 +173,8 @@ export class Hub {
   }
 }
 
-function messageOf({ drop, key, orderId, state, reason }: Settled): Confirmed | Revoked {
-  if (state === 'confirmed') return { type: 'confirmed', drop, key, orderId }
+function messageOf({ drop, key, orderId, state, reason }: Settled): Confirmed | Revoked | Cancelled {
+  if (state !== 'revoked') return { type: state, drop, key, orderId }
 
   return { type: 'revoked', drop, key, orderId, reason: reason ?? 'refused' }
 }

@@ -42,7 +42,7 @@ export class HttpReply {
       'content-type': 'application/json; charset=utf-8',
       'cache-control': cache === 'public' ? 'public, no-cache' : 'no-store',
     }
-    this.#say(status, { ...kind, ...headers }, JSON.stringify(body))
+    this.#say(status, { ...kind, ...headers }, isText(headers) ? String(body) : JSON.stringify(body))
   }
 
   refuse(refusal: Refusal, headers: Headers = {}): void {
@@ -99,4 +99,9 @@ export class HttpReply {
     this.#done = true
     this.#options.onDone(status)
   }
+}
+
+/** A handler that names a type of text has written it itself. */
+function isText(headers: Headers | undefined): boolean {
+  return headers?.['content-type']?.startsWith('text/') === true
 }

@@ -12,6 +12,7 @@ export interface Book {
   items: { sku: Sku; total: number; sold: number; confirmed: number }[]
   buyers: { buyers: number; over_item_limit: number; over_drop_limit: number; miscounted: number }
   keys: { orders: number; shared: number }
+  ops: { restocks: number; cancelled: number; unreturned: number; unfounded: number }
   outbox: { transitions: number; unsent: number; missing: number; repeated: number; unfounded: number }
 }
 
@@ -35,6 +36,14 @@ export async function missingOrders(sql: Sql, drop: DropId, orderIds: OrderId[])
   return (await answered(asked)).map((row) => row.id)
 }
 
+/** Those of the doings, which the log says the ledger applied, that Postgres did not do first. */
+export async function unknownOps(sql: Sql, drop: DropId, opIds: string[]): Promise<string[]> {
+  if (opIds.length === 0) return []
+
+  const asked = sql.unsafe<{ id: string }[]>(statement('unknown-ops'), [drop, opIds], { prepare: true })
+  return (await answered(asked)).map((row) => row.id)
+}
+
 async function readWithin(tx: Transaction, drop: DropId): Promise<Book> {
   const [head] = await tx<{ wm_epoch: number; wm_seq: number; min_epoch: number; pending: number }[]>`
     select wm_epoch, wm_seq, min_epoch,
@@ -55,6 +64,7 @@ async function readWithin(tx: Transaction, drop: DropId): Promise<Book> {
     items: [...(await ask<Book['items'][number]>('items'))],
     buyers: await one<Book['buyers']>('buyers'),
     keys: await one<Book['keys']>('keys'),
+    ops: await one<Book['ops']>('ops'),
     outbox: await one<Book['outbox']>('outbox'),
   }
 }

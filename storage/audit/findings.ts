@@ -14,6 +14,7 @@ export const AUDIT_RULES = {
   I5: 'a key has one order',
   I10: 'the log has no hole, and Postgres has all that is said to be written',
   I11: 'each order is told to the outbox once for each thing that became of it',
+  I15: 'stock goes up and comes back once for each doing, in Postgres before the ledger',
 } as const
 export type AuditRule = keyof typeof AUDIT_RULES
 
@@ -54,8 +55,11 @@ export function unitsAreKept(book: Book, walk: LogWalk, room: RoomState | undefi
   const leftOf = new Map(room.items.map((item) => [item.sku, item.left]))
   const wrong = book.items.flatMap((item) => {
     const kept = (leftOf.get(item.sku) ?? 0) + (walk.unwrittenUnits.get(item.sku) ?? 0) + item.sold
-    if (kept > item.total) return [`${item.sku}: ${kept} units where there are ${item.total}`]
-    return quiet && kept < item.total ? [`${item.sku}: ${item.total - kept} units are lost`] : []
+    if (kept - (walk.unwrittenReturns.get(item.sku) ?? 0) > item.total)
+      return [`${item.sku}: ${kept} units where there are ${item.total}`]
+    return quiet && kept < item.total && room.phase !== 'cancelled'
+      ? [`${item.sku}: ${item.total - kept} units are lost`]
+      : []
   })
   const accepted = [...walk.unwrittenUnits.values()].reduce((units, qty) => units + qty, 0)
   const figures = { total, sold, accepted, left: sum(room.items, 'left'), quiet: Number(quiet) }
@@ -99,6 +103,16 @@ export function eachIsTold({ outbox }: Book): Finding {
   return finding('I11', wrong, `${outbox.transitions} transitions told, ${outbox.unsent} rows not sent yet`, {
     ...outbox,
   })
+}
+
+export function doneOnce({ ops }: Book, walk: LogWalk, unknown: readonly string[]): Finding {
+  const wrong = [
+    ...said(ops.unreturned, 'cancelled orders whose units nobody owes to the stock'),
+    ...said(ops.unfounded, 'returns of orders that are not cancelled'),
+    ...said(walk.repeatedOps, 'restocks or returns that the log has twice'),
+    ...said(unknown.length, 'restocks or returns in the log that Postgres did not do first'),
+  ]
+  return finding('I15', wrong, `${ops.restocks} restocks, ${ops.cancelled} orders given back, each once`, { ...ops })
 }
 
 /** A room that has just been taken over stands at seq 0, before anything of its epoch is in the log. */

@@ -14,8 +14,13 @@ export interface LogWalk {
   /** Later than the watermark. */
   unwritten: number
   unwrittenUnits: Map<Sku, number>
+  /** Units that went into the stock since, which Postgres may have had or not when it was read. */
+  unwrittenReturns: Map<Sku, number>
   /** Where an entry does not follow the one before it. */
   gaps: string[]
+  /** The restocks and releases of the log by their op ids, and how many came more than once. */
+  ops: Set<string>
+  repeatedOps: number
   /** Keys under which the log has orders of different ids. */
   sharedKeys: number
   last: Position
@@ -31,7 +36,10 @@ export async function walkLog(
   minEpoch: number,
   written: (orderIds: OrderId[]) => Promise<void>,
 ): Promise<LogWalk> {
-  const walk: LogWalk = { entries: 0, unwritten: 0, unwrittenUnits: new Map(), gaps: [], sharedKeys: 0, last: ORIGIN }
+  const walk: LogWalk = {
+    ...{ entries: 0, unwritten: 0, unwrittenUnits: new Map(), gaps: [], sharedKeys: 0, last: ORIGIN },
+    ...{ unwrittenReturns: new Map(), ops: new Set(), repeatedOps: 0 },
+  }
   const orderOf = new Map<string, OrderId>()
   let before: Position | undefined
 
@@ -48,6 +56,10 @@ export async function walkLog(
       walk.entries += 1
       if (!isWritten) count(walk, entry)
       if (entry.kind === 'order') noteKey(walk, orderOf, entry)
+      if (entry.kind === 'restock' || entry.kind === 'release') {
+        if (walk.ops.has(entry.opId)) walk.repeatedOps += 1
+        walk.ops.add(entry.opId)
+      }
     }
     await written(
       page.flatMap((entry) =>
@@ -68,10 +80,11 @@ function follows(position: Position, previous: Position): boolean {
 
 function count(walk: LogWalk, entry: Entry): void {
   walk.unwritten += 1
-  if (entry.kind !== 'order') return
+  if (entry.kind === 'phase') return
 
+  const units = entry.kind === 'order' ? walk.unwrittenUnits : walk.unwrittenReturns
   for (const { sku, qty } of parseLines(entry.lines) ?? []) {
-    walk.unwrittenUnits.set(sku, (walk.unwrittenUnits.get(sku) ?? 0) + qty)
+    units.set(sku, (units.get(sku) ?? 0) + qty)
   }
 }
 

@@ -6,10 +6,12 @@
 with due as (
   select id, case state when 'revoked' then 'order_revoked' else 'order_confirmed' end as kind
   from orders where drop_id = $1
+  union all
+  select id, 'order_cancelled' from orders where drop_id = $1 and state = 'cancelled'
 ), told as (
   select t ->> 'orderId' as id, kind, count(*) as times
   from outbox, jsonb_array_elements(body) t
-  where drop_id = $1 and kind in ('order_confirmed', 'order_revoked')
+  where drop_id = $1 and kind in ('order_confirmed', 'order_revoked', 'order_cancelled')
   group by 1, 2
 )
 select

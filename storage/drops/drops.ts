@@ -48,11 +48,24 @@ export interface DropRecord {
   items: DropItem[]
 }
 
+/** Where a page left off: of its last drop. */
+export type DropCursor = Pick<DropRecord, 'opensAtMs' | 'drop'>
+
+export interface DropQuestion {
+  phase?: Phase | undefined
+  creator?: CreatorId | undefined
+  /** Those that open then or later. */
+  from?: Date | undefined
+  limit: number
+  after?: DropCursor | undefined
+}
+
 export type DropRefusal = { refused: 'unknown_product' | 'unknown_sku' }
 
 export class Drops {
   readonly #sql: Sql
   readonly #byId = readStatement('./sql/drop-by-id.sql', import.meta.url)
+  readonly #list = readStatement('./sql/list.sql', import.meta.url)
   readonly #addItems = readStatement('./sql/add-items.sql', import.meta.url)
 
   constructor(sql: Sql) {
@@ -95,6 +108,15 @@ export class Drops {
 
   async byId(drop: DropId): Promise<DropRecord | undefined> {
     return answered(this.#read(this.#sql, drop))
+  }
+
+  /** By their opening, the earliest first. */
+  async list({ phase, creator, from, limit, after }: DropQuestion): Promise<DropRecord[]> {
+    const since = new Date(Math.max(from?.getTime() ?? 0, after?.opensAtMs ?? 0))
+    const place = after === undefined ? [since, null] : [new Date(after.opensAtMs), after.drop]
+    const parameters = [since, creator ?? null, phase ?? null, ...place, limit]
+    const rows = await answered(this.#sql.unsafe<DropRecord[]>(this.#list, parameters))
+    return rows.map((row) => ({ ...row }))
   }
 
   async #hasVariants(sql: Transaction, plan: NewDrop): Promise<boolean> {

@@ -8,19 +8,22 @@
  * matters, since a caller who hears "unavailable" cannot tell them apart.
  */
 import { Fault } from '../../protocol/faults.ts'
-import type { DropId, NodeId, OrderId } from '../../protocol/ids.ts'
-import type { Line } from '../../protocol/lines.ts'
+import type { DropId, NodeId, OrderId, UserId } from '../../protocol/ids.ts'
+import { formatLines, type Line } from '../../protocol/lines.ts'
 import { laterPosition } from '../../protocol/position.ts'
+import type { Debt } from '../../rooms/debts.ts'
+import { isOver } from '../../rooms/drop.ts'
 import type { DropBook, DueDrop, Entry, KeptOrder, RoomSeed, Taken, WriteOutcome } from '../../rooms/ports.ts'
-import { change, MemoryDrop, type MemoryDropSpec, type OutboxMessage, place } from './memory-drop.ts'
+import { type CancelAnswer, type RestockAnswer, type StockBook, TOTAL_MAX } from '../stock/stock-book.ts'
+import { cancelOrders, change, MemoryDrop, type MemoryDropSpec, type OutboxMessage, owe, place } from './memory-drop.ts'
 
 export type { MemoryDropSpec } from './memory-drop.ts'
 
-export type BookCall = keyof DropBook
+export type BookCall = keyof DropBook | keyof StockBook
 /** When a call fails: before anything happened, or after everything did. */
 export type Refusal = 'before' | 'after'
 
-export class MemoryDropBook implements DropBook {
+export class MemoryDropBook implements DropBook, StockBook {
   readonly #drops = new Map<DropId, MemoryDrop>()
   #refusal: (call: BookCall, drop: DropId | undefined) => Refusal | undefined = () => undefined
 
@@ -38,15 +41,80 @@ export class MemoryDropBook implements DropBook {
   }
 
   /** Stock goes up here first; the ledger hears of it afterwards, under the same opId. */
-  restock(drop: DropId, opId: string, lines: readonly Line[]): void {
-    const it = this.#drop(drop)
-    if (it.ops.has(opId)) return
+  async restock(drop: DropId, opId: string, lines: readonly Line[]): Promise<RestockAnswer | undefined> {
+    return this.#answer('restock', drop, () => {
+      const it = this.#drops.get(drop)
+      if (it === undefined) return undefined
 
-    it.ops.set(opId, false)
-    for (const { sku, qty } of lines) {
-      const item = it.items.get(sku)
-      if (item !== undefined) item.total += qty
-    }
+      const before = it.owed.get(opId)
+      if (before !== undefined) return before.lines === formatLines(lines) ? 'repeated' : 'mismatch'
+      if (isOver(it.phase)) return 'over'
+      const items = lines.map(({ sku, qty }) => ({ item: it.items.get(sku), qty }))
+      if (items.some(({ item }) => item === undefined)) return 'unknown_sku'
+      if (items.some(({ item, qty }) => (item?.total ?? 0) + qty > TOTAL_MAX)) return 'too_many'
+
+      it.ops.set(opId, false)
+      it.owed.set(opId, { kind: 'restock', lines: formatLines(lines) })
+      for (const { item, qty } of items) if (item !== undefined) item.total += qty
+      return 'done'
+    })
+  }
+
+  async cancel(orderId: OrderId, buyer: UserId): Promise<CancelAnswer | undefined> {
+    return this.#answer('cancel', undefined, () => {
+      for (const [drop, it] of this.#drops) {
+        const order = it.orders.get(orderId)
+        if (order === undefined) continue
+        if (order.buyer !== buyer) return undefined
+
+        const { key, lines, state } = order
+        if (state !== 'confirmed') return { said: state, drop, key, lines }
+        if (isOver(it.phase)) return { said: 'over', drop, key, lines }
+        cancelOrders(it, [order])
+        owe(it, order)
+        return { said: 'now', drop, key, lines }
+      }
+      return undefined
+    })
+  }
+
+  /** Of any age: there is no clock here. */
+  async debts(_ageMs: number, max: number): Promise<Debt[]> {
+    return this.#answer('debts', undefined, () =>
+      [...this.#drops]
+        .flatMap(([drop, { ops, owed }]) =>
+          [...owed]
+            .filter(([opId]) => ops.get(opId) === false)
+            .map(([opId, adjustment]) => ({ drop, opId, adjustment })),
+        )
+        .slice(0, max),
+    )
+  }
+
+  async toUnwind(max: number): Promise<DropId[]> {
+    return this.#answer('toUnwind', undefined, () =>
+      [...this.#drops]
+        .filter(
+          ([, it]) => it.phase === 'cancelled' && [...it.orders.values()].some((one) => one.state === 'confirmed'),
+        )
+        .map(([drop]) => drop)
+        .slice(0, max),
+    )
+  }
+
+  async unwind(drop: DropId, max: number): Promise<number> {
+    return this.#answer('unwind', drop, () => {
+      const it = this.#drop(drop)
+      if (it.phase !== 'cancelled') return 0
+
+      const orders = [...it.orders.values()].filter((one) => one.state === 'confirmed').slice(0, max)
+      cancelOrders(it, orders)
+      return orders.length
+    })
+  }
+
+  async paid(drop: DropId, opId: string): Promise<void> {
+    this.#answer('paid', drop, () => this.#drop(drop).ops.set(opId, true))
   }
 
   /** What is written, for tests and audits. Live: it changes with the next call. */
@@ -62,7 +130,7 @@ export class MemoryDropBook implements DropBook {
       const previousOwner = it.owner
       it.epoch += 1
       it.owner = node
-      return { epoch: it.epoch, previousOwner, watermark: it.watermark, creator: it.creator }
+      return { epoch: it.epoch, previousOwner, watermark: it.watermark, creator: it.creator, lowStockAt: it.lowStockAt }
     })
   }
 

@@ -6,7 +6,9 @@ import type { CreatorId, DropId, IdempotencyKey, NodeId, OrderId, Sku, UserId } 
 import { type Line, type LinesText, parseLines } from '../../protocol/lines.ts'
 import { comparePositions, ORIGIN, type Position } from '../../protocol/position.ts'
 import type { Phase } from '../../protocol/verdicts.ts'
+import type { Debt } from '../../rooms/debts.ts'
 import type { Entry, OrderEntry, WriteOutcome } from '../../rooms/ports.ts'
+import { cancelOf } from '../stock/stock-book.ts'
 import { REVOKED } from './outcome-words.ts'
 
 type RevokeReason = keyof typeof REVOKED
@@ -18,6 +20,7 @@ export interface MemoryDropSpec {
   opensAtMs: number
   closesAtMs?: number | null
   limitPerBuyer?: number | null
+  lowStockAt?: number | null
   items: { sku: Sku; total: number; limit?: number | null }[]
 }
 
@@ -39,7 +42,7 @@ export interface BookOrder {
 }
 
 export interface OutboxMessage {
-  kind: 'order_confirmed' | 'order_revoked' | 'drop_phase'
+  kind: 'order_confirmed' | 'order_revoked' | 'order_cancelled' | 'drop_phase'
   /** Of the order kinds. */
   orders: { orderId: OrderId; buyer: UserId; key: IdempotencyKey; reason?: RevokeReason }[]
   /** Of drop_phase. `event`: what followers hear of it, told once for a drop. */
@@ -54,6 +57,7 @@ export class MemoryDrop {
   opensAtMs: number
   readonly closesAtMs: number | null
   readonly limitPerBuyer: number | null
+  readonly lowStockAt: number | null
   readonly items: Map<Sku, BookItem>
   epoch = 0
   minEpoch = 0
@@ -66,6 +70,8 @@ export class MemoryDrop {
   readonly held = new Map<UserId, Map<Sku, number>>()
   /** What was done at most once; true when the ledger has it too. */
   readonly ops = new Map<string, boolean>()
+  /** What the ledger is to do for those that were done here first. */
+  readonly owed = new Map<string, Debt['adjustment']>()
   readonly events: string[] = []
   readonly outbox: OutboxMessage[] = []
 
@@ -75,6 +81,7 @@ export class MemoryDrop {
     this.opensAtMs = spec.opensAtMs
     this.closesAtMs = spec.closesAtMs ?? null
     this.limitPerBuyer = spec.limitPerBuyer ?? null
+    this.lowStockAt = spec.lowStockAt ?? null
     this.items = new Map(
       spec.items.map(({ sku, total, limit = null }) => [sku, { sku, total, sold: 0, limit }] as const),
     )
@@ -121,6 +128,29 @@ export function place(
   }
   confirmed.orders.push({ orderId, buyer, key })
   return { outcome: 'confirmed' }
+}
+
+/** Their units are nobody's from now on. */
+export function cancelOrders(it: MemoryDrop, orders: readonly BookOrder[]): void {
+  if (orders.length === 0) return
+
+  for (const order of orders) {
+    const held = it.held.get(order.buyer)
+    order.state = 'cancelled'
+    for (const { sku, qty } of parseLines(order.lines) ?? []) {
+      const item = it.items.get(sku)
+      if (item !== undefined) item.sold -= qty
+      held?.set(sku, (held.get(sku) ?? 0) - qty)
+    }
+  }
+  const told = orders.map(({ orderId, buyer, key }) => ({ orderId, buyer, key }))
+  it.outbox.push({ kind: 'order_cancelled', orders: told })
+}
+
+/** The ledger owes the order's units a place in the stock. */
+export function owe(it: MemoryDrop, { orderId, buyer, lines }: BookOrder): void {
+  it.ops.set(cancelOf(orderId), false)
+  it.owed.set(cancelOf(orderId), { kind: 'release', orderId, buyer, lines })
 }
 
 /**

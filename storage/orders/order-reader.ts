@@ -40,10 +40,22 @@ export interface OrderQuestion {
   after?: OrderCursor
 }
 
+/** Where a page of a drop's orders left off. */
+export type DropOrdersCursor = Pick<OrderRecord, 'buyer' | 'key'>
+
+export interface DropOrdersQuestion {
+  state?: WrittenState | undefined
+  limit: number
+  after?: DropOrdersCursor | undefined
+}
+
+const BEFORE_ALL = '00000000-0000-0000-0000-000000000000'
+
 export class OrderReader {
   readonly #sql: Sql
   readonly #mine = readStatement('./sql/mine.sql', import.meta.url)
   readonly #list = readStatement('./sql/list.sql', import.meta.url)
+  readonly #listOfDrop = readStatement('./sql/list-of-drop.sql', import.meta.url)
   readonly #byId = readStatement('./sql/order-by-id.sql', import.meta.url)
 
   constructor(sql: Sql) {
@@ -82,6 +94,13 @@ export class OrderReader {
     const at = after === undefined ? 'infinity' : new Date(after.acceptedAtMs).toISOString()
     const parameters = [buyer, drop, state, limit, at, after?.orderId ?? '']
     const rows = await answered(this.#sql.unsafe<OrderRecord[]>(this.#list, parameters, { prepare: true }))
+    return rows.map((row) => ({ ...row }))
+  }
+
+  /** A drop's orders, those of a buyer together: for its creator, whose drop it is must be known before. */
+  async listOfDrop(drop: DropId, { state, limit, after }: DropOrdersQuestion): Promise<OrderRecord[]> {
+    const parameters = [drop, state ?? null, after?.buyer ?? BEFORE_ALL, after?.key ?? '', limit]
+    const rows = await answered(this.#sql.unsafe<OrderRecord[]>(this.#listOfDrop, parameters, { prepare: true }))
     return rows.map((row) => ({ ...row }))
   }
 

@@ -30,12 +30,13 @@ export class PostgresDropBook implements DropBook {
     const [row] = await answered(this.#sql.unsafe<TakenRow[]>(this.#take, [drop, node], { prepare: true }))
     if (row === undefined) return undefined
 
-    const { epoch, previous_owner, wm_epoch, wm_seq, creator_id } = row
+    const { epoch, previous_owner, wm_epoch, wm_seq, creator_id, low_stock_at } = row
     return {
       epoch,
       previousOwner: previous_owner,
       watermark: { epoch: wm_epoch, seq: wm_seq },
       creator: creator_id,
+      lowStockAt: low_stock_at,
     }
   }
 
@@ -147,6 +148,7 @@ interface TakenRow {
   wm_epoch: number
   wm_seq: number
   creator_id: CreatorId
+  low_stock_at: number | null
 }
 
 type Fenced = RoomSeed & { opIds: string[] }

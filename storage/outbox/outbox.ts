@@ -11,7 +11,7 @@ import { answered, readStatement, type Sql } from '../postgres.ts'
 export interface OutboxRow {
   id: number
   drop: DropId
-  kind: 'order_confirmed' | 'order_revoked' | 'drop_phase' | (string & {})
+  kind: 'order_confirmed' | 'order_revoked' | 'order_cancelled' | 'drop_phase' | (string & {})
   /** Of the order kinds: a list of `{ orderId, buyer, key, reason? }`. Of drop_phase: one object. */
   body: unknown
   createdAtMs: number

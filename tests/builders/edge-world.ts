@@ -12,6 +12,7 @@ import type { OrderState } from '../../protocol/verdicts.ts'
 import type { Format } from '../../protocol/version.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import type { Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
+import type { CancelAsked, Cancellation } from '../../server/inbound/cancellations.ts'
 import { Gateway } from '../../server/inbound/gateway.ts'
 import { Outcomes } from '../../server/inbound/outcomes.ts'
 import type { Identity, Session } from '../../server/inbound/session.ts'
@@ -126,6 +127,8 @@ export class EdgeWorld {
   /** Encodings handed to the broadcaster. */
   readonly broadcasts: { topic: string; frame: Frame }[] = []
   order: (drop: DropId, claim: Claim) => Promise<OrderReply> = async () => ({ verdict: 'accepted', position: at(1, 1) })
+  cancels: CancelAsked[] = []
+  cancel: (asked: CancelAsked) => Promise<Cancellation> = async () => ({ said: 'unknown' })
   /** What each store does before it answers; a test may make it wait, or throw. */
   before: Record<'page' | 'room' | 'mine' | 'positions' | 'states' | 'token', () => Promise<void>> = {
     page: async () => undefined,
@@ -192,6 +195,12 @@ export class EdgeWorld {
       log,
       hub: this.hub,
       roll: this.roll,
+      cancellations: {
+        cancel: (asked) => {
+          this.cancels.push(asked)
+          return this.cancel(asked)
+        },
+      },
       outcomes: new Outcomes(ledger, orders, pages, clock),
       tickets: this.tickets,
       tokens: { verify: (token) => this.#asks('token', () => this.tokens.get(token) ?? 'invalid') },

@@ -53,7 +53,8 @@ export async function httpNode(
     const body = knock.text ?? (knock.body === undefined ? undefined : JSON.stringify(knock.body))
 
     const heard = await ask(port, method, path, headers, body)
-    if (heard.text !== '') heard.body = check(table, method, path, heard)
+    if (heard.text !== '' && /json/.test(heard.headers.get('content-type') ?? 'json'))
+      heard.body = check(table, method, path, heard)
     return heard
   }
 

@@ -6,16 +6,19 @@
 import type { Role } from '../../protocol/api/endpoint.ts'
 import type { Readiness } from '../../protocol/api/health.ts'
 import { Fault } from '../../protocol/faults.ts'
-import type { CreatorId, DropId, ProductId, Sku, UserId } from '../../protocol/ids.ts'
+import type { CreatorId, DropId, OrderId, ProductId, Sku, UserId } from '../../protocol/ids.ts'
+import { formatLines, type Line } from '../../protocol/lines.ts'
 import type { ControlReply, OrderReply } from '../../rooms/letters.ts'
-import type { Adjustment, Claim, RoomState } from '../../rooms/ports.ts'
+import type { Adjustment, Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
 import { AnswerMemory } from '../../server/api/answer-memory.ts'
 import { type ApiWorld, apiRoutes } from '../../server/api/routes.ts'
 import { WaitingBuyers } from '../../server/api/settlements.ts'
+import { Cancellations } from '../../server/inbound/cancellations.ts'
 import { Passwords } from '../../server/inbound/passwords.ts'
 import { Tokens } from '../../server/inbound/tokens.ts'
 import type { DropRecord } from '../../storage/drops/drops.ts'
 import type { OrderRecord } from '../../storage/orders/order-reader.ts'
+import type { RestockAnswer, StockBook } from '../../storage/stock/stock-book.ts'
 
 export const SECRET = 'a secret for tests, 32 bytes at least, known to nobody'
 
@@ -54,6 +57,8 @@ export function restWorld() {
       .sort((a, b) => (a.creator < b.creator ? -1 : 1))
   const asked = {
     orders: [] as { drop: DropId; claim: Claim }[],
+    restocks: [] as { drop: DropId; opId: string; lines: readonly Line[] }[],
+    news: [] as RoomNews[],
     controls: [] as { drop: DropId; opId: string; adjustment: Adjustment }[],
     agendas: 0,
     follows: [] as UserId[],
@@ -61,14 +66,36 @@ export function restWorld() {
   }
   const answers = {
     order: (_drop: DropId, _claim: Claim): OrderReply | Promise<OrderReply> => ({ verdict: 'accepted' }),
+    restock: (): RestockAnswer => 'done',
     control: (): ControlReply => ({ done: 'applied', phase: 'open', position: { epoch: 1, seq: 1 } }),
     ledger: (drop: DropId): RoomState | undefined => rooms.get(drop),
+    /** Orders that the ledger has accepted. */
+    accepted: new Set<OrderId>(),
     readiness: ready,
   }
   const tokens = new Tokens(SECRET)
   const settlements = new WaitingBuyers()
   const log = (event: string, facts?: Record<string, unknown>) => void asked.logged.push({ event, facts })
 
+  const control: ApiWorld['rooms']['control'] = async (drop, opId, adjustment) => {
+    asked.controls.push({ drop, opId, adjustment })
+    return answers.control()
+  }
+  const stock: Pick<StockBook, 'restock' | 'cancel'> = {
+    restock: async (drop, opId, lines) => {
+      asked.restocks.push({ drop, opId, lines })
+      return answers.restock()
+    },
+    cancel: async (orderId, buyer) => {
+      const order = orders.find((one) => one.orderId === orderId && one.buyer === buyer)
+      if (order === undefined) return undefined
+      const { drop, key, state } = order
+      const isOver = drops.get(drop)?.phase === 'closed'
+      const said = state !== 'confirmed' ? state : isOver ? 'over' : 'now'
+      if (said === 'now') order.state = 'cancelled'
+      return { said, drop, key, lines: formatLines(order.lines) }
+    },
+  }
   const world: ApiWorld = {
     accounts: {
       create: async (account) => {
@@ -183,6 +210,13 @@ export function restWorld() {
         return record
       },
       byId: async (drop) => drops.get(drop),
+      list: async ({ phase, creator, from, after, limit }) =>
+        [...drops.values()]
+          .filter((one) => (phase ?? one.phase) === one.phase && (creator ?? one.creator) === one.creator)
+          .filter((one) => one.opensAtMs >= (from?.getTime() ?? 0))
+          .sort((a, b) => a.opensAtMs - b.opensAtMs || (a.drop < b.drop ? -1 : 1))
+          .filter((one) => after === undefined || [one.opensAtMs, one.drop] > [after.opensAtMs, after.drop])
+          .slice(0, limit),
     },
     ledger: { read: async (drop) => answers.ledger(drop) },
     rooms: {
@@ -190,17 +224,31 @@ export function restWorld() {
         asked.orders.push({ drop, claim })
         return answers.order(drop, claim)
       },
-      control: async (drop, opId, adjustment) => {
-        asked.controls.push({ drop, opId, adjustment })
-        return answers.control()
-      },
+      control,
     },
+    herald: { news: (news) => void asked.news.push(news) },
+    nowMs: () => Date.UTC(2030, 4, 1),
+    stock,
+    cancellations: new Cancellations({
+      stock,
+      ledger: {
+        positions: async (_, ids) => ids.map((id) => (answers.accepted.has(id) ? { epoch: 1, seq: 9 } : undefined)),
+      },
+      rooms: { control },
+      secondLookMs: 1,
+    }),
     announceAgenda: () => {
       asked.agendas += 1
     },
     log: { warn: log },
     orders: {
       byId: async (orderId, buyer) => orders.find((order) => order.orderId === orderId && order.buyer === buyer),
+      listOfDrop: async (drop, { state, after, limit }) =>
+        orders
+          .filter((order) => order.drop === drop && (state ?? order.state) === order.state)
+          .sort((a, b) => (`${a.buyer} ${a.key}` < `${b.buyer} ${b.key}` ? -1 : 1))
+          .filter((order) => after === undefined || `${order.buyer} ${order.key}` > `${after.buyer} ${after.key}`)
+          .slice(0, limit),
       list: async (buyer, { drop, state, limit, after }) =>
         orders
           .filter((order) => order.buyer === buyer && (drop ?? order.drop) === order.drop)

@@ -99,6 +99,7 @@ export async function shopNode(habits: ShopHabits) {
     ...{ clock, random: Math.random, log, hub, roll },
     outcomes: new Outcomes(ledger, rows, pages, clock),
     tickets: new Tickets('a secret for tests', Date.now),
+    cancellations: { cancel: async () => ({ said: 'unknown' }) },
     tokens: {
       verify: async (token) => {
         tokensChecked += 1

@@ -8,19 +8,28 @@ export function memoryWorld(): DropBookWorld & { book: MemoryDropBook } {
   const book = new MemoryDropBook()
   return {
     book,
-    async plan({ stock = { shoe: 10 }, limits = {}, limit, phase = 'open', opensAtMs = 1, closesAtMs }: DropPlan = {}) {
+    stock: book,
+    async plan({
+      stock = { shoe: 10 },
+      limits = {},
+      limit,
+      lowStockAt,
+      phase = 'open',
+      opensAtMs = 1,
+      closesAtMs,
+    }: DropPlan = {}) {
       const [drop, creator] = [randomUUID() as DropId, randomUUID() as CreatorId]
       const items = Object.entries(stock).map(([sku, total]) => ({
         sku: sku as Sku,
         total,
         limit: limits[sku] ?? null,
       }))
-      const ends = { closesAtMs: closesAtMs ?? null, limitPerBuyer: limit ?? null }
+      const ends = { closesAtMs: closesAtMs ?? null, limitPerBuyer: limit ?? null, lowStockAt: lowStockAt ?? null }
       book.add({ drop, creator, phase, opensAtMs, ...ends, items })
       return { drop, creator }
     },
     async restock(drop, opId, sku, qty) {
-      book.restock(drop, opId, [{ sku: sku as Sku, qty }])
+      await book.restock(drop, opId, [{ sku: sku as Sku, qty }])
     },
     async read(drop) {
       const it = book.read(drop)
@@ -29,6 +38,7 @@ export function memoryWorld(): DropBookWorld & { book: MemoryDropBook } {
         phase: it.phase,
         opensAtMs: it.opensAtMs,
         watermark: it.watermark,
+        total: Object.fromEntries([...it.items.values()].map((item) => [item.sku, item.total])),
         sold: Object.fromEntries([...it.items.values()].map((item) => [item.sku, item.sold])),
         orders: Object.fromEntries(
           [...it.orders.values()].map(({ orderId, state, reason }) => [orderId, reason ? `${state} ${reason}` : state]),

@@ -5,24 +5,23 @@ import { Products } from '../../storage/catalog/products.ts'
 import { Drops } from '../../storage/drops/drops.ts'
 import { PostgresDropBook } from '../../storage/orders/postgres-drop-book.ts'
 import type { Sql } from '../../storage/postgres.ts'
+import { PostgresStockBook } from '../../storage/stock/stock-book.ts'
 import type { DropBookWorld, DropPlan, Written } from './drop-book-world.ts'
 
 export function postgresWorld(sql: Sql): DropBookWorld & { book: PostgresDropBook } {
   return {
     book: new PostgresDropBook(sql),
+    stock: new PostgresStockBook(sql),
     plan: (plan) => planDrop(sql, plan),
     async restock(drop, opId, sku, qty) {
-      await sql.begin(async (tx) => {
-        await tx`insert into drop_ops (drop_id, op_id, kind, applied) values (${drop}, ${opId}, 'restock', false)`
-        await tx`update drop_items set total = total + ${qty} where drop_id = ${drop} and sku = ${sku}`
-      })
+      await new PostgresStockBook(sql).restock(drop, opId, [{ sku: sku as Sku, qty }])
     },
     read: (drop) => readWritten(sql, drop),
   }
 }
 
 export async function planDrop(sql: Sql, plan: DropPlan = {}): Promise<{ drop: DropId; creator: CreatorId }> {
-  const { stock = { shoe: 10 }, limits = {}, limit, phase = 'open', opensAtMs = 1, closesAtMs } = plan
+  const { stock = { shoe: 10 }, limits = {}, limit, lowStockAt, phase = 'open', opensAtMs = 1, closesAtMs } = plan
   const creator = mintUuid() as CreatorId
   await sql`insert into users (id, email, display_name, role) values (${creator}, ${`${creator}@x.invalid`}, 'C', 'creator')`
   await sql`insert into creators (id, display_name) values (${creator}, 'C')`
@@ -39,6 +38,7 @@ export async function planDrop(sql: Sql, plan: DropPlan = {}): Promise<{ drop: D
     opensAt: new Date(opensAtMs),
     ...(closesAtMs === undefined ? {} : { closesAt: new Date(closesAtMs) }),
     ...(limit === undefined ? {} : { limitPerBuyer: limit }),
+    ...(lowStockAt === undefined ? {} : { lowStockAt }),
     items: skus.map((sku) => {
       const per = limits[sku]
       return { sku, stock: stock[sku] ?? 0, ...(per === undefined ? {} : { limitPerBuyer: per }) }
@@ -74,6 +74,7 @@ async function readWritten(sql: Sql, drop: DropId): Promise<Written> {
     phase: made.phase,
     opensAtMs: made.opensAtMs,
     watermark: made.position,
+    total: Object.fromEntries(made.items.map((item) => [item.sku, item.total])),
     sold: Object.fromEntries(made.items.map((item) => [item.sku, item.sold])),
     orders: Object.fromEntries(orders.map(({ id, state, reason }) => [id, reason ? `${state} ${reason}` : state])),
     held: Object.fromEntries(held.map(({ buyer, sku, units }) => [`${buyer} ${sku}`, units])),

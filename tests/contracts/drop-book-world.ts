@@ -6,6 +6,7 @@ import type { CreatorId, DropId, NodeId, OrderId } from '../../protocol/ids.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { Phase } from '../../protocol/verdicts.ts'
 import type { DropBook, Entry, KeptOrder, OrderEntry, WriteOutcome } from '../../rooms/ports.ts'
+import type { StockBook } from '../../storage/stock/stock-book.ts'
 import { ask, lines } from '../builders/people.ts'
 
 export interface DropPlan {
@@ -15,6 +16,7 @@ export interface DropPlan {
   limits?: Record<string, number>
   /** Per buyer over all SKUs. */
   limit?: number
+  lowStockAt?: number
   phase?: Phase
   opensAtMs?: number
   closesAtMs?: number
@@ -25,6 +27,7 @@ export interface Written {
   phase: Phase
   opensAtMs: number
   watermark: Position
+  total: Record<string, number>
   sold: Record<string, number>
   /** 'confirmed', 'revoked limit' … by order id. */
   orders: Record<string, string>
@@ -39,6 +42,7 @@ export interface Written {
 
 export interface DropBookWorld {
   book: DropBook
+  stock: StockBook
   /** A new drop: open, ten shoes, no limits, unless the plan says otherwise. */
   plan(plan?: DropPlan): Promise<{ drop: DropId; creator: CreatorId }>
   /** As the creator's restock does it: Postgres first. */

@@ -208,6 +208,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const { drop, creator } = await world.plan()
 
       expect(await world.book.take(drop, NODE_A)).toEqual({
+        lowStockAt: null,
         epoch: 1,
         previousOwner: null,
         watermark: at(0, 0),
