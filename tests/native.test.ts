@@ -469,7 +469,8 @@ async function tellUntil(node: Node, afterEach: () => void, atOnce = 2): Promise
     for (let n = 0; n < atOnce; n += 1) {
       const seq = seqs.length + 1
       seqs.push(seq)
-      const changes = [{ kind: 'announcement' as const, text: 'x'.repeat(4_000) }]
+      const phase = { kind: 'phase' as const, phase: 'open' as const }
+      const changes = [phase, { kind: 'announcement' as const, text: 'x'.repeat(4_000) }]
       node.hub.news({ drop: SHOES, from: at(1, seq - 1), position: at(1, seq), atMs: 0, changes })
     }
     await new Promise((resolve) => setImmediate(resolve))
