@@ -27,7 +27,7 @@ async function storm(seed: number) {
   const world = new HandWorld()
   const server = new ScriptedServer()
   const shop = new Map<string, { orderId: string; state: 'accepted' | 'confirmed' }>()
-  let stock = 8
+  let stock = 4
   const isLive = (link: ScriptedLink) => server.links.at(-1) === link && link.isOpen
   const tell = (link: ScriptedLink, message: object) => {
     if (isLive(link) && roll() > 0.15) link.say(message)
@@ -39,7 +39,7 @@ async function storm(seed: number) {
       tell(link, { type: 'receipt', id, drop, key, verdict, ...more })
     if (known !== undefined) return receipt('duplicate', known)
     if (roll() < 0.15) return receipt('pending', { retryAfterMs: 100 })
-    if (roll() < 0.1) stock += 1 // somebody gave theirs back
+    if (stock === 0 && roll() < 0.25) stock += 1 // somebody gave theirs back
     if (stock === 0) return receipt('sold_out')
 
     stock -= 1
@@ -52,7 +52,7 @@ async function storm(seed: number) {
     })
   }
   const hear = (link: ScriptedLink) => {
-    for (const order of link.take('order')) world.after(roll() * CARRY_MS, () => carryOut(link, order))
+    for (const order of link.take('order')) world.after(roll() < 0.5 ? 50 : roll() * CARRY_MS, () => carryOut(link, order))
     for (const { t0 } of link.take('clock')) tell(link, { type: 'clock', t0, t1: 0, t2: 0 })
     for (const { id, drop, keys } of link.take('outcomes')) {
       for (const key of keys) {
@@ -73,7 +73,7 @@ async function storm(seed: number) {
       })
     })
   }
-  for (let tick = 0; tick < 3_000; tick += 1) {
+  for (let tick = 0; tick < 2_600; tick += 1) {
     await world.advance(100)
     world.chance = roll()
     const [link] = server.links.slice(-1)
@@ -82,17 +82,17 @@ async function storm(seed: number) {
       if (roll() < 0.3) link.cut()
       else link.open().welcome()
     } else if (link.isOpen) hear(link)
-    if (tick < 1_500 && link.isOpen && roll() < 0.05) link.cut(roll() < 0.5 ? 1006 : 3008)
+    if (tick < 800 && link.isOpen && roll() < 0.12) link.cut(roll() < 0.5 ? 1006 : 3008)
   }
   client.close()
   await world.advance(0)
-  return { shop, answers, ends, timers: world.timers }
+  return { shop, answers, ends }
 }
 
 describe('a client in bad networks', () => {
-  it('[J13, J17] tells of every order what the shop knows, over 80 storms', async () => {
+  it('[J13, J17] tells of every order what the shop knows, over 200 storms', async () => {
     let refused = 0
-    for (let seed = 1; seed <= 80; seed += 1) {
+    for (let seed = 1; seed <= 200; seed += 1) {
       const { shop, answers, ends } = await storm(seed)
 
       expect(answers.size, `seed ${seed}`).toBe(ORDERS)
