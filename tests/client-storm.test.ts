@@ -52,7 +52,8 @@ async function storm(seed: number) {
     })
   }
   const hear = (link: ScriptedLink) => {
-    for (const order of link.take('order')) world.after(roll() < 0.5 ? 50 : roll() * CARRY_MS, () => carryOut(link, order))
+    for (const order of link.take('order'))
+      world.after(roll() < 0.5 ? 50 : roll() * CARRY_MS, () => carryOut(link, order))
     for (const { t0 } of link.take('clock')) tell(link, { type: 'clock', t0, t1: 0, t2: 0 })
     for (const { id, drop, keys } of link.take('outcomes')) {
       for (const key of keys) {
