@@ -87,6 +87,7 @@ export class Connection {
   #dial(): void {
     this.#turn += 1
     const turn = this.#turn
+    this.#askedMs = undefined
     this.#enter({ name: 'connecting' })
     this.#after(WELCOME_MS, () => this.#lost(turn, OWN_CODES.no_welcome, 'no welcome'))
     this.#credentials.hello().then(
@@ -96,17 +97,14 @@ export class Connection {
   }
 
   #open(turn: number, hello: Up): void {
-    const ifCurrent = (call: () => void) => {
-      if (turn === this.#turn) call()
-    }
     try {
       const link = this.#transport({
-        opened: () =>
-          ifCurrent(() => {
-            for (const message of [hello, ...this.#ears.behindHello()]) link.send(JSON.stringify(message))
-          }),
-        heard: (text) => ifCurrent(() => this.#hear(turn, text)),
-        closed: (code, reason) => ifCurrent(() => this.#lost(turn, code, reason)),
+        opened: () => {
+          if (turn !== this.#turn) return
+          for (const message of [hello, ...this.#ears.behindHello()]) link.send(JSON.stringify(message))
+        },
+        heard: (text) => this.#hear(turn, text),
+        closed: (code, reason) => this.#lost(turn, code, reason),
       })
       this.#link = link
     } catch (cause) {
@@ -115,13 +113,10 @@ export class Connection {
   }
 
   #hear(turn: number, text: string) {
-    let frame: Down | Down[]
-    try {
-      frame = JSON.parse(text) as Down | Down[]
-    } catch {
-      return this.#lost(turn, OWN_CODES.unreadable, 'unreadable')
-    }
-    for (const message of Array.isArray(frame) ? frame : [frame]) {
+    const messages = read(text)
+    if (messages === undefined) return this.#lost(turn, OWN_CODES.unreadable, 'unreadable')
+
+    for (const message of messages) {
       if (turn !== this.#turn) return
       if (message.type === 'welcome') this.#welcome(message)
       else if (message.type === 'goaway') {
@@ -134,7 +129,6 @@ export class Connection {
   #welcome(welcome: Welcome): void {
     const { session, user, role, ticket } = welcome
     this.#timer?.cancel()
-    this.#askedMs = undefined
     this.#credentials.keep(ticket)
     this.#onlineSinceMs = this.#world.monotonicMs()
     this.#ears.heard(welcome)
@@ -183,5 +177,16 @@ export class Connection {
   #enter(state: ConnectionState): void {
     this.#state = state
     this.#ears.changed(state)
+  }
+}
+
+/** One message, or an array of them; undefined for anything else. What a message holds is believed: it is our node. */
+function read(text: string): Down[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    const messages: unknown[] = Array.isArray(value) ? value : [value]
+    return messages.every((one) => typeof one === 'object' && one !== null) ? (messages as Down[]) : undefined
+  } catch {
+    return undefined
   }
 }

@@ -106,8 +106,10 @@ describe('coming back', () => {
     expect(client.connection).toEqual({ name: 'waiting', code: 3001, reason: 'goaway', retryInMs: 800 + 500 })
     expect(second.leftWith).toBe(1000)
     await time.advance(1_300)
-
     expect(server.links).toHaveLength(3)
+    server.link.cut()
+
+    expect(client.connection).toMatchObject({ retryInMs: 1_000 }) // what was asked for is done
   })
 
   it.each([3500, 3501, 3502, 3503, 3504, 4500])(
@@ -134,8 +136,12 @@ describe('coming back', () => {
     await time.advance(10_000)
     expect(states.at(-1)).toMatchObject({ name: 'waiting', code: 4000 })
     await time.advance(250)
-    ;(await server.greeted()).noise('{"type":')
-    expect(states.at(-1)).toMatchObject({ name: 'waiting', code: 4004 })
+    for (const noise of ['{"type":', '', 'null', '5', '"text"', '[null]', '[{"type":"ok"},7]']) {
+      ;(await server.greeted()).noise(noise)
+      const state = states.at(-1)
+      expect(state, noise).toMatchObject({ name: 'waiting', code: 4004 })
+      await time.advance(state?.name === 'waiting' ? state.retryInMs : 0)
+    }
 
     const other = await world({
       transport: () => {
@@ -147,7 +153,7 @@ describe('coming back', () => {
     expect(other.states.at(-1)).toMatchObject({ name: 'waiting', code: 4003, reason: 'Error: no network' })
   })
 
-  it('[J7] is at once when the network or the app is back; what the old link says then is not heard', async () => {
+  it('[J7] is at once when the network or the app is back', async () => {
     let hint: (hint: Hint) => void = () => undefined
     const { client, server, time } = await world({
       hints: (hear) => {
@@ -168,9 +174,28 @@ describe('coming back', () => {
     await time.advance(125)
 
     expect(server.links).toHaveLength(7)
-    server.links[0]?.noise('{"type":"goaway","retryAfterMs":1}')
     await server.greeted()
     expect(client.connection.name).toBe('online')
+  })
+
+  it('[J7] is by the newest link alone: whatever an older one does late is not heard', async () => {
+    const { client, server, time, names } = await world()
+    const watch = client.watch(SHOES)
+    await rested()
+    const old = server.link
+    await time.advance(10_250)
+    await server.greeted()
+    names()
+
+    old.open()
+    old.say({ type: 'welcome', session: 'old', serverTimeMs: 0, heartbeatMs: 1 }, snapshot(9))
+    old.noise('{"type":')
+    old.say({ type: 'goaway', retryAfterMs: 1 })
+    old.cut(3503)
+    await rested()
+
+    expect([old.said, names(), watch.state]).toEqual([[], [], undefined])
+    expect(client.connection).toMatchObject({ name: 'online', session: 's' })
   })
 })
 

@@ -122,6 +122,18 @@ describe('an order', () => {
     },
   )
 
+  it('[J10] that was not understood is invalid, and no other order with it', async () => {
+    const { client, link } = await online()
+    const bad = follow(client.order(SHOES, [{ sku: '', qty: 1 }], { key: 'bad' }))
+    const good = follow(client.order(SHOES, LINES, { key: 'good' }))
+    const [first] = link.take('order')
+
+    link.say({ type: 'error', id: first?.id, code: 'bad_request', message: '', retryable: false })
+    await rested()
+
+    expect([bad.now, good.now]).toEqual([{ verdict: 'invalid', key: 'bad', sent: true }, undefined])
+  })
+
   it('[J10] goes on over a cut: sent again if it had no answer, asked for if it had', async () => {
     const { client, server, link, world } = await online()
     const open = follow(client.order(SHOES, LINES, { key: 'open' }))

@@ -295,6 +295,7 @@ const messages: fc.Arbitrary<Up> = fc
       drop: drops,
       keys: fc.array(keys, { minLength: 1, maxLength: 20 }),
     }),
+    fc.record({ type: fc.constant('auth' as const), id: requestIds, token: text(200) }),
     fc.record({
       type: fc.constant('clock' as const),
       t0: fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true }).map((t) => t + 0),
@@ -303,11 +304,14 @@ const messages: fc.Arbitrary<Up> = fc
       {
         type: fc.constant('hello' as const),
         token: text(200),
-        resume: fc.record({
-          ticket: text(50),
-          drops: fc.array(fc.record({ drop: drops, position: positions }), { maxLength: 5 }),
-          open: fc.array(fc.constant(keyOf('k1')), { maxLength: 5 }),
-        }),
+        resume: fc.record(
+          {
+            ticket: text(50),
+            drops: fc.array(fc.record({ drop: drops, position: positions }), { maxLength: 5 }),
+            open: fc.array(fc.constant(keyOf('k1')), { maxLength: 5 }),
+          },
+          { requiredKeys: ['drops', 'open'] },
+        ),
       },
       { requiredKeys: ['type'] },
     ),

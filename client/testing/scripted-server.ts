@@ -26,6 +26,10 @@ export class ScriptedLink {
     this.#ears = ears
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
   open(): this {
     this.#isOpen = true
     this.#ears.opened()
