@@ -75,6 +75,11 @@ function confirmed(id: string, ...buyers: string[]): Promise<void> {
 
 const rows = async () =>
   (await database.sql`select user_id from notifications where drop_id = ${drop}`).map((row) => row.user_id).sort()
+/** Events that somebody took and is not done with. */
+async function inWork(): Promise<unknown> {
+  const asked = await bus.ask(`$JS.API.CONSUMER.INFO.${names.eventStream}.inbox`, new Uint8Array(), 5_000)
+  return asked.heard === 'answer' && JSON.parse(new TextDecoder().decode(asked.body)).num_ack_pending
+}
 const becomes = (...buyers: string[]) =>
   vi.waitFor(async () => expect(await rows()).toEqual(buyers.map((name) => ask(drop, name).buyer).sort()), 10_000)
 
@@ -94,6 +99,7 @@ describe('the inbox writer', () => {
 
     await becomes('ana', 'ben', 'cem')
     expect(calls).toEqual([1])
+    await vi.waitFor(async () => expect(await inWork()).toBe(0))
   })
 
   it('[Y13] shares the events with the writers of other nodes, and repeats change nothing', async () => {

@@ -47,11 +47,24 @@ export interface ProductQuestion {
 }
 
 const HIGHEST_UUID = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-const LOWEST_UUID = '00000000-0000-0000-0000-000000000000'
+
+/** $1 at most, $2 the product the page before ended with. */
+const NEWEST = 'and p.id < $2::uuid order by p.id desc limit $1::int'
+
+/** $3 what the title begins with. U+10FFFF is above every other character, so the range is exactly what begins so. */
+const BY_TITLE = `
+  and lower(p.title) collate "C" >= lower($3::text) collate "C"
+  and lower(p.title) collate "C" < (lower($3::text) || U&'\\+10FFFF') collate "C"
+  and (lower(p.title) collate "C", p.id) > (
+    coalesce((select lower(b.title) from products b where b.id = $2::uuid), '') collate "C",
+    coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
+  )
+  order by lower(p.title) collate "C", p.id limit $1::int`
 
 export class Products {
   readonly #sql: Sql
   readonly #byId = readStatement('./sql/product-by-id.sql', import.meta.url)
+  readonly #list = readStatement('./sql/list.sql', import.meta.url)
 
   constructor(sql: Sql) {
     this.#sql = sql
@@ -78,43 +91,14 @@ export class Products {
 
   /** Newest first; with a beginning, by title. */
   async list({ creator, beginning = '', limit, after }: ProductQuestion): Promise<Product[]> {
-    const ids = beginning === '' ? this.#newest(creator, limit, after) : this.#byTitle(creator, beginning, limit, after)
-    const rows = await answered(
-      this.#sql<Product[]>`
-        select p.id as "productId", p.creator_id as creator, p.title, p.description, p.images, false as archived,
-          (
-            select coalesce(jsonb_agg(jsonb_build_object(
-              'sku', v.sku, 'title', v.title, 'priceMinor', v.price_minor, 'currency', v.currency
-            ) order by v.position), '[]')
-            from variants v where v.product_id = p.id
-          ) as variants
-        from products p
-        where p.archived_at is null ${ids}`,
-    )
+    // A statement for each question, and no "is null or": each plan that is kept must be able to use its index.
+    const [rest, parameters] =
+      beginning === '' ? [NEWEST, [limit, after ?? HIGHEST_UUID]] : [BY_TITLE, [limit, after ?? null, beginning]]
+    const whose = creator === undefined ? '' : `and p.creator_id = $${parameters.length + 1}`
+    const all = creator === undefined ? parameters : [...parameters, creator]
+    const statement = `${this.#list} ${whose} ${rest}`
+    const rows = await answered(this.#sql.unsafe<Product[]>(statement, all, { prepare: true }))
     return rows.map((row) => ({ ...row }))
-  }
-
-  /** One statement for each question, and no "is null or": each plan that is kept must be able to use its index. */
-  #newest(creator: CreatorId | undefined, limit: number, after: ProductId | undefined) {
-    const sql = this.#sql
-    return sql`${this.#of(creator)} and p.id < ${after ?? HIGHEST_UUID}::uuid order by p.id desc limit ${limit}`
-  }
-
-  /** U+10FFFF is above every other character, so the range is exactly what begins so. */
-  #byTitle(creator: CreatorId | undefined, beginning: string, limit: number, after: ProductId | undefined) {
-    const sql = this.#sql
-    return sql`${this.#of(creator)}
-      and lower(p.title) collate "C" >= lower(${beginning}::text) collate "C"
-      and lower(p.title) collate "C" < (lower(${beginning}::text) || U&'\\+10FFFF') collate "C"
-      and (lower(p.title) collate "C", p.id) > (
-        coalesce((select lower(b.title) from products b where b.id = ${after ?? null}::uuid), '') collate "C",
-        ${after ?? LOWEST_UUID}::uuid
-      )
-      order by lower(p.title) collate "C", p.id limit ${limit}`
-  }
-
-  #of(creator: CreatorId | undefined) {
-    return creator === undefined ? this.#sql`` : this.#sql`and p.creator_id = ${creator}`
   }
 
   async change(creator: CreatorId, productId: ProductId, change: ProductChange): Promise<Product | ProductRefusal> {

@@ -37,6 +37,7 @@ export class Follows {
   readonly #sql: Sql
   readonly #followers = readStatement('./sql/followers.sql', import.meta.url)
   readonly #following = readStatement('./sql/following.sql', import.meta.url)
+  readonly #creatorsOf = readStatement('./sql/creators-of.sql', import.meta.url)
 
   constructor(sql: Sql) {
     this.#sql = sql
@@ -85,8 +86,7 @@ export class Follows {
   async creatorsOf(users: readonly UserId[]): Promise<Map<UserId, CreatorId[]>> {
     const creators = new Map<UserId, CreatorId[]>(users.map((user) => [user, []]))
     const rows = await answered(
-      this.#sql<{ user: UserId; creator: CreatorId }[]>`
-        select follower_id as "user", creator_id as creator from follows where follower_id = any(${[...users]}::uuid[])`,
+      this.#sql.unsafe<{ user: UserId; creator: CreatorId }[]>(this.#creatorsOf, [[...users]], { prepare: true }),
     )
     for (const { user, creator } of rows) creators.get(user)?.push(creator)
     return creators

@@ -1,0 +1,10 @@
+/* Products with their variants; products.ts goes on with which, in what order and how many. */
+select p.id as "productId", p.creator_id as creator, p.title, p.description, p.images, false as archived,
+  (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'sku', v.sku, 'title', v.title, 'priceMinor', v.price_minor, 'currency', v.currency
+    ) order by v.position), '[]')
+    from variants v where v.product_id = p.id
+  ) as variants
+from products p
+where p.archived_at is null
