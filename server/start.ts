@@ -19,12 +19,14 @@ import { Debts } from '../rooms/debts.ts'
 import { Directory } from '../rooms/directory.ts'
 import { RETRY_AFTER_MS } from '../rooms/drop.ts'
 import type { Settled } from '../rooms/ports.ts'
+import { Replanning } from '../rooms/replanning.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
 import { Unwinding } from '../rooms/unwinding.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Drops } from '../storage/drops/drops.ts'
+import { PostgresPlans } from '../storage/drops/plans.ts'
 import { RedisLeases } from '../storage/leases/redis-leases.ts'
 import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
 import { OrderReader } from '../storage/orders/order-reader.ts'
@@ -129,6 +131,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
   const debts = new Debts({ book: stock, rooms, clock, log })
   debts.start()
+  const plans = new PostgresPlans(edgePostgres.sql)
+  const replanning = new Replanning({ ...{ book, plans, ledger, leases, neighbours, directory, log, node } })
   const unwinding = new Unwinding({ book: stock, clock, log })
   unwinding.start()
 
@@ -154,7 +158,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     log,
   )
   const routes = apiRoutes({
-    ...{ drops, orders, stock, rooms, herald, settlements, cancellations, tokens, health, log },
+    ...{ drops, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health, log },
     ledger: readLedger,
     nowMs: () => clock.nowMs(),
     accounts: new Accounts(edgePostgres.sql),

@@ -32,6 +32,7 @@ describe('migrate', () => {
       '0002-write-entries.sql',
       '0003-fence-drop.sql',
       '0006-restock-and-cancel.sql',
+      '0007-replan-drop.sql',
     ])
   })
 
