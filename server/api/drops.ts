@@ -22,6 +22,7 @@ import {
 import { PAGE_DEFAULT } from '../../protocol/api/pages.ts'
 import type { DropId, IdempotencyKey, UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
+import { ORIGIN } from '../../protocol/position.ts'
 import { isOver } from '../../rooms/drop.ts'
 import type { ControlReply } from '../../rooms/letters.ts'
 import type { Adjustment, Herald, Ledger, Log } from '../../rooms/ports.ts'
@@ -139,10 +140,9 @@ export function dropRoutes(world: DropsWorld): Route[] {
         const record = await ownDrop(drops, drop, caller)
         if (isRefusal(record)) return record
 
-        // Words change no number, so they stand at the position that everybody has (server/outbound/drop-view.ts).
-        const { position } = record
+        // Words change no number: they come from before everything, and are told at the position that everybody has.
         const changes = [{ kind: 'announcement' as const, text: body.text }]
-        world.herald.news({ drop, from: position, position, atMs: world.nowMs(), changes })
+        world.herald.news({ drop, from: ORIGIN, position: ORIGIN, atMs: world.nowMs(), changes })
         return { id: drop, text: body.text }
       })
       return isRefusal(said) ? said : answer(200, said)
