@@ -20,6 +20,7 @@ import { Debts } from '../rooms/debts.ts'
 import { Directory } from '../rooms/directory.ts'
 import { RETRY_AFTER_MS } from '../rooms/drop.ts'
 import type { Settled } from '../rooms/ports.ts'
+import { Replanning } from '../rooms/replanning.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
 import { Unwinding } from '../rooms/unwinding.ts'
@@ -28,6 +29,7 @@ import { SignIns } from '../storage/accounts/sign-ins.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Creators } from '../storage/creators/creators.ts'
 import { Drops } from '../storage/drops/drops.ts'
+import { PostgresPlans } from '../storage/drops/plans.ts'
 import { FollowerCounts } from '../storage/follows/follower-counts.ts'
 import { Follows } from '../storage/follows/follows.ts'
 import { Inbox } from '../storage/inbox/inbox.ts'
@@ -143,6 +145,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
   const debts = new Debts({ book: stock, rooms, clock, log })
   debts.start()
+  const plans = new PostgresPlans(edgePostgres.sql)
+  const replanning = new Replanning({ ...{ book, plans, ledger, leases, neighbours, directory, log, node } })
   const unwinding = new Unwinding({ book: stock, clock, log })
   unwinding.start()
 
@@ -174,7 +178,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     log,
   )
   const routes = apiRoutes({
-    ...{ drops, orders, stock, rooms, herald, settlements, cancellations, tokens, health, log },
+    ...{ drops, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health, log },
     ledger: readLedger,
     nowMs: () => clock.nowMs(),
     accounts: new Accounts(edgePostgres.sql),

@@ -103,6 +103,55 @@ describe('restock', () => {
   })
 })
 
+describe('changing a scheduled drop', () => {
+  it('[E14] is the creator’s, in the words of the plan', async () => {
+    const { call, owner, person, asked, dropId, world, drops } = await sale()
+    const record = await world.drops.byId(dropId)
+    if (record !== undefined) drops.set(dropId, { ...record, phase: 'scheduled' })
+    const patch = (body: unknown, token = owner.token) => call('PATCH', `/v1/drops/${dropId}`, { token, body })
+
+    const heard = await patch({
+      opensAt: '2030-05-01T20:00:00+02:00',
+      closesAt: null,
+      items: [{ sku: 'SHIRT', stock: 3 }],
+    })
+
+    expect(heard).toMatchObject({ status: 200, body: { id: dropId, phase: 'scheduled' } })
+    expect(asked.changes).toEqual([
+      {
+        drop: dropId,
+        change: { opensAtMs: Date.UTC(2030, 4, 1, 18), closesAtMs: null, items: [{ sku: 'SHIRT', stock: 3 }] },
+      },
+    ])
+    expect(asked.agendas).toBe(1)
+    expect((await patch({ title: 'x' }, (await person('creator')).token)).status).toBe(403)
+    expect((await patch({})).status).toBe(400)
+    expect((await patch({ phase: 'open' })).status).toBe(400)
+  })
+
+  it('[E14] says why not', async () => {
+    const { call, owner, answers, asked, dropId, world, drops } = await sale()
+    const patch = () => call('PATCH', `/v1/drops/${dropId}`, { token: owner.token, body: { title: 'x' } })
+    expect(await patch()).toMatchObject({ status: 409, body: { phase: 'open' } })
+    expect(asked.changes).toEqual([])
+    const record = await world.drops.byId(dropId)
+    if (record !== undefined) drops.set(dropId, { ...record, phase: 'scheduled' })
+
+    const statuses = {
+      not_scheduled: 409,
+      too_soon: 409,
+      closes_first: 400,
+      unknown_sku: 400,
+      unknown_drop: 404,
+      elsewhere: 503,
+    }
+    for (const [said, status] of Object.entries(statuses)) {
+      answers.replan = () => ({ said: said as keyof typeof statuses })
+      expect([said, (await patch()).status]).toEqual([said, status])
+    }
+  })
+})
+
 describe('announce', () => {
   it('[E13] is said to the watchers once under a key, by the creator or an admin only', async () => {
     const { call, owner, person, asked, dropId } = await sale()

@@ -79,6 +79,25 @@ describe('cancel', () => {
   })
 })
 
+describe('a resend', () => {
+  it('[E6] of an order that was given back is a duplicate that says so; of one not written yet, accepted', async () => {
+    const world = new EdgeWorld()
+    const ana = await world.signedIn('ana')
+    world.order = async () => ({ verdict: 'duplicate', position: { epoch: 1, seq: 1 } })
+    const again = { type: 'order', id: 1, drop: SHOES, key: 'k1', lines: [{ sku: 'shoe', qty: 1 }] }
+
+    expect(await ana.asks(again)).toMatchObject([{ verdict: 'duplicate', orderId, state: 'accepted' }])
+    world.rows.set(orderId, { state: 'cancelled', buyer: buyer('ana') })
+    expect(await ana.asks(again)).toMatchObject([{ verdict: 'duplicate', orderId, state: 'cancelled' }])
+    world.before.states = async () => {
+      throw new Fault('unavailable', { dependency: 'postgres' })
+    }
+    const [without] = await ana.asks(again)
+    expect(without).toMatchObject({ verdict: 'duplicate', orderId })
+    expect(without).not.toHaveProperty('state')
+  })
+})
+
 describe('cancelled', () => {
   it('[E7] comes out of the outbox for every session of the buyer, once, and for nobody else', async () => {
     const world = new EdgeWorld()

@@ -152,6 +152,56 @@ export const listDrops = endpoint({
   },
 })
 
+export const changeDrop = endpoint({
+  name: 'changeDrop',
+  method: 'patch',
+  path: '/v1/drops/:id',
+  tag: 'drops',
+  summary:
+    'Change a drop that does not open within the next 20 seconds. What is not named stays; null takes an end or a limit away.',
+  who: ['creator', 'admin'],
+  limit: 'write',
+  key: 'none',
+  cache: 'private',
+  params: z.object({ id: dropIdSchema }),
+  body: z
+    .strictObject({
+      title: titleText(200).optional(),
+      opensAt: timeInputSchema.optional(),
+      closesAt: timeInputSchema.nullable().optional(),
+      limitPerBuyer: unitLimitSchema.nullable().optional(),
+      lowStockAt: z.number().int().min(1).max(STOCK_MAX).nullable().optional(),
+      items: z
+        .array(
+          z.strictObject({
+            sku: skuSchema,
+            stock: itemInputSchema.shape.stock.optional(),
+            limitPerBuyer: unitLimitSchema.nullable().optional(),
+            priceMinor: priceMinorSchema.optional(),
+          }),
+        )
+        .min(1)
+        .max(ITEMS_MAX)
+        .refine((items) => new Set(items.map((item) => item.sku)).size === items.length, 'each sku once')
+        .optional(),
+    })
+    .refine((change) => Object.keys(change).length > 0, 'says what to change'),
+  answers: { 200: dropSchema },
+  refusals: ['conflict', 'unavailable'],
+  example: {
+    params: { id: DROP_ID },
+    body: {
+      title: 'Tour shirt',
+      opensAt: '2030-05-01T20:00:00+02:00',
+      closesAt: '2030-05-01T21:00:00+02:00',
+      limitPerBuyer: 2,
+      lowStockAt: 20,
+      items: [{ sku: 'SHIRT-M', stock: 200, limitPerBuyer: 2, priceMinor: 3900 }],
+    },
+    answers: { 200: shirtDrop },
+  },
+})
+
 export const DROP_ACTIONS = ['open', 'pause', 'resume', 'close', 'cancel'] as const
 export type DropAction = (typeof DROP_ACTIONS)[number]
 

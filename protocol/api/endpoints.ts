@@ -29,6 +29,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   drops.createDrop,
   drops.readDrop,
   drops.listDrops,
+  drops.changeDrop,
   drops.openDrop,
   drops.pauseDrop,
   drops.resumeDrop,

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import {
   announceDrop,
   cancelDrop,
+  changeDrop,
   closeDrop,
   createDrop,
   type DropAction,
@@ -21,9 +22,11 @@ import {
 import { PAGE_DEFAULT } from '../../protocol/api/pages.ts'
 import type { DropId, IdempotencyKey, UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
+import { ORIGIN } from '../../protocol/position.ts'
 import { isOver } from '../../rooms/drop.ts'
 import type { ControlReply } from '../../rooms/letters.ts'
 import type { Adjustment, Herald, Ledger, Log } from '../../rooms/ports.ts'
+import type { Replanned, Replanning } from '../../rooms/replanning.ts'
 import type { Rooms } from '../../rooms/router.ts'
 import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
 import { type StockBook, TOTAL_MAX } from '../../storage/stock/stock-book.ts'
@@ -42,6 +45,7 @@ export interface DropsWorld {
   ledger: Pick<Ledger, 'read'>
   rooms: Pick<Rooms, 'control'>
   herald: Pick<Herald, 'news'>
+  replanning: Pick<Replanning, 'change'>
   memory: AnswerMemory
   /** Tells every node that a drop was scheduled, so that it is opened on time. Never throws. */
   announceAgenda: () => void
@@ -57,6 +61,8 @@ interface ControlAsked {
 }
 
 export const CONTROL_WAIT_MS = 5_000
+/** As long as a lease of an owner that cannot be reached. */
+const CHANGE_AGAIN_MS = 2_000
 
 const ADJUSTMENTS: Readonly<Record<DropAction, Adjustment>> = {
   open: { kind: 'phase', from: ['scheduled'], to: 'open', early: true },
@@ -105,6 +111,24 @@ export function dropRoutes(world: DropsWorld): Route[] {
       return answer(200, { items: items.map((record) => viewDrop(record, undefined)), nextCursor })
     }),
 
+    route(changeDrop, async ({ params, caller, body }) => {
+      const record = await ownDrop(drops, params.id, caller)
+      if (isRefusal(record)) return record
+      if (record.phase !== 'scheduled') return wrongPhase(record.phase)
+
+      const { opensAt, closesAt, ...rest } = body
+      const opens = opensAt === undefined ? {} : { opensAtMs: opensAt.getTime() }
+      const closes = closesAt === undefined ? {} : { closesAtMs: closesAt?.getTime() ?? null }
+      const replanned = await world.replanning.change(params.id, { ...rest, ...opens, ...closes })
+      if (replanned.said !== 'changed') return notChanged(replanned)
+
+      announceAgenda()
+      const changed = await drops.byId(params.id)
+      return changed === undefined
+        ? refuse('not_found', { detail: 'no such drop' })
+        : answer(200, viewDrop(changed, undefined))
+    }),
+
     route(openDrop, control('open')),
     route(pauseDrop, control('pause')),
     route(resumeDrop, control('resume')),
@@ -116,10 +140,9 @@ export function dropRoutes(world: DropsWorld): Route[] {
         const record = await ownDrop(drops, drop, caller)
         if (isRefusal(record)) return record
 
-        // Words change no number, so they stand at the position that everybody has (server/outbound/drop-view.ts).
-        const { position } = record
+        // Words change no number: they come from before everything, and are told at the position that everybody has.
         const changes = [{ kind: 'announcement' as const, text: body.text }]
-        world.herald.news({ drop, from: position, position, atMs: world.nowMs(), changes })
+        world.herald.news({ drop, from: ORIGIN, position: ORIGIN, atMs: world.nowMs(), changes })
         return { id: drop, text: body.text }
       })
       return isRefusal(said) ? said : answer(200, said)
@@ -188,6 +211,23 @@ async function restock(
       const adjustment: Adjustment = { kind: 'restock', lines: formatLines(lines) }
       return sayControl(drop, await rooms.control(drop, operation, adjustment, CONTROL_WAIT_MS), said === 'repeated')
     }
+  }
+}
+
+function notChanged(replanned: Exclude<Replanned, { said: 'changed' }>): Refusal {
+  switch (replanned.said) {
+    case 'not_scheduled':
+      return wrongPhase(replanned.phase ?? 'open')
+    case 'too_soon':
+      return refuse('conflict', { phase: 'scheduled', detail: 'a drop that opens within 20 seconds is not changed' })
+    case 'closes_first':
+      return refuse('bad_request', { errors: [{ at: 'body.closesAt', message: 'a drop closes after it opens' }] })
+    case 'unknown_sku':
+      return refuse('bad_request', { errors: [{ at: 'body.items', message: 'the drop does not have such a sku' }] })
+    case 'unknown_drop':
+      return refuse('not_found', { detail: 'no such drop' })
+    case 'elsewhere':
+      return refuse('unavailable', { detail: 'nothing was changed: ask again', retryAfterMs: CHANGE_AGAIN_MS })
   }
 }
 

@@ -8,7 +8,7 @@
 import type { Decoded } from '../../protocol/codec.ts'
 import type { Down } from '../../protocol/down.ts'
 import { Fault } from '../../protocol/faults.ts'
-import type { UserId } from '../../protocol/ids.ts'
+import type { OrderId, UserId } from '../../protocol/ids.ts'
 import { formatLines } from '../../protocol/lines.ts'
 import type { Auth } from '../../protocol/messages/auth.ts'
 import type { Cancel } from '../../protocol/messages/cancel.ts'
@@ -198,13 +198,28 @@ export class Gateway {
     try {
       const claim = { orderId, buyer, key, lines: formatLines(lines) }
       const reply = await this.#world.rooms.order(drop, claim, ORDER_WAIT_MS)
-      session.peer.send(receiptOf(order, reply, orderId))
+      session.peer.send(receiptOf(order, await this.#withState(reply, buyer, orderId), orderId))
     } catch (cause) {
       // Rooms answer with values; whatever this is, the order may have been placed.
       this.#world.log.error('gateway.order_failed', { drop, id, cause: String(cause) })
       session.peer.send(receiptOf(order, { verdict: 'pending', retryAfterMs: RETRY_AFTER_MS }, orderId))
     } finally {
       session.ordersInFlight -= 1
+    }
+  }
+
+  /**
+   * A duplicate is as good as the first answer unless the first order was revoked or given back since, which the ledger
+   * does not know. When Postgres cannot be asked the answer goes without.
+   */
+  async #withState(reply: OrderReply, buyer: UserId, orderId: OrderId): Promise<OrderReply> {
+    if (reply.verdict !== 'duplicate' || reply.state !== undefined) return reply
+
+    try {
+      return { ...reply, state: (await this.#world.outcomes.written(buyer, orderId)) ?? 'accepted' }
+    } catch (cause) {
+      this.#world.log.warn('gateway.state_not_read', { orderId, cause: String(cause) })
+      return reply
     }
   }
 

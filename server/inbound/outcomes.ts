@@ -45,6 +45,13 @@ export class Outcomes {
     return within(this.#clock, ANSWER_MS, 'outcomes', this.#ask(buyer, drop, keys))
   }
 
+  /** What Postgres says of one order; undefined while it says nothing. Throws `unavailable`. */
+  async written(buyer: UserId, orderId: OrderId): Promise<OrderState | undefined> {
+    const states = await within(this.#clock, ANSWER_MS, 'outcomes', this.#orders.states([orderId]))
+    const row = states.get(orderId)
+    return row?.buyer === buyer ? row.state : undefined
+  }
+
   /** After a resume the client names keys and drops, not which belongs to which. One for each key. */
   async among(buyer: UserId, drops: readonly DropId[], keys: readonly IdempotencyKey[]): Promise<OutcomeMessage[]> {
     const everywhere = await Promise.all(drops.map((drop) => this.of(buyer, drop, keys)))

@@ -8,7 +8,7 @@
 import { Fault } from '../../protocol/faults.ts'
 import type { DropId } from '../../protocol/ids.ts'
 import type { News } from '../../protocol/messages/news.ts'
-import { comparePositions, type Position } from '../../protocol/position.ts'
+import { comparePositions, ORIGIN, type Position } from '../../protocol/position.ts'
 import type { Clock, Log, RoomNews, Timer } from '../../rooms/ports.ts'
 import { DropView } from './drop-view.ts'
 import type { DropReader, DropReading } from './drop-view-reader.ts'
@@ -70,7 +70,7 @@ export class ViewKeeper {
   }
 
   hear(news: RoomNews) {
-    if (news.changes.length > 0 && news.changes.every((change) => change.kind === 'announcement')) {
+    if (isOutOfTurn(news)) {
       if (this.#view !== undefined) this.#ears.news(this.#view.saying(news))
       return
     }
@@ -207,4 +207,9 @@ export class ViewKeeper {
 
 function isOpening({ live }: DropReading): boolean {
   return live !== undefined && live.nowMs < live.opensAtMs + OPENING_MS
+}
+
+/** Words alone, said from before everything: what a room says stands at a later position and takes its turn. */
+function isOutOfTurn({ position, changes }: RoomNews): boolean {
+  return comparePositions(position, ORIGIN) === 0 && changes.some((change) => change.kind === 'announcement')
 }

@@ -14,20 +14,24 @@ import { laterPosition } from '../../protocol/position.ts'
 import type { Debt } from '../../rooms/debts.ts'
 import { isOver } from '../../rooms/drop.ts'
 import type { DropBook, DueDrop, Entry, KeptOrder, RoomSeed, Taken, WriteOutcome } from '../../rooms/ports.ts'
+import type { DropChange, PlanBook } from '../../rooms/replanning.ts'
 import { type CancelAnswer, type RestockAnswer, type StockBook, TOTAL_MAX } from '../stock/stock-book.ts'
 import { cancelOrders, change, MemoryDrop, type MemoryDropSpec, type OutboxMessage, owe, place } from './memory-drop.ts'
 
 export type { MemoryDropSpec } from './memory-drop.ts'
 
-export type BookCall = keyof DropBook | keyof StockBook
+export type BookCall = keyof DropBook | keyof StockBook | keyof PlanBook
 /** When a call fails: before anything happened, or after everything did. */
 export type Refusal = 'before' | 'after'
 
-export class MemoryDropBook implements DropBook, StockBook {
+export class MemoryDropBook implements DropBook, StockBook, PlanBook {
   readonly #drops = new Map<DropId, MemoryDrop>()
+  readonly #nowMs: () => number
   #refusal: (call: BookCall, drop: DropId | undefined) => Refusal | undefined = () => undefined
 
-  constructor(specs: readonly MemoryDropSpec[] = []) {
+  /** `nowMs`: the clock of the database, which judges what is too soon. */
+  constructor(specs: readonly MemoryDropSpec[] = [], nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs
     for (const spec of specs) this.add(spec)
   }
 
@@ -89,6 +93,30 @@ export class MemoryDropBook implements DropBook, StockBook {
         )
         .slice(0, max),
     )
+  }
+
+  async replan(drop: DropId, epoch: number, change: DropChange, aheadMs: number): ReturnType<PlanBook['replan']> {
+    return this.#answer('replan', drop, () => {
+      const it = this.#drops.get(drop)
+      if (it === undefined) return undefined
+      if (it.epoch !== epoch) return 'elsewhere'
+      if (it.phase !== 'scheduled') return 'not_scheduled'
+
+      const { opensAtMs = it.opensAtMs, closesAtMs = it.closesAtMs, items = [] } = change
+      if (Math.min(it.opensAtMs, opensAtMs) < this.#nowMs() + aheadMs) return 'too_soon'
+      if (closesAtMs !== null && closesAtMs <= opensAtMs) return 'closes_first'
+      if (items.some(({ sku }) => !it.items.has(sku))) return 'unknown_sku'
+
+      Object.assign(it, { opensAtMs, closesAtMs })
+      if (change.limitPerBuyer !== undefined) it.limitPerBuyer = change.limitPerBuyer
+      if (change.lowStockAt !== undefined) it.lowStockAt = change.lowStockAt
+      for (const { sku, stock, limitPerBuyer } of items) {
+        const item = it.items.get(sku)
+        if (item !== undefined && stock !== undefined) item.total = stock
+        if (item !== undefined && limitPerBuyer !== undefined) item.limit = limitPerBuyer
+      }
+      return 'changed'
+    })
   }
 
   async toUnwind(max: number): Promise<DropId[]> {

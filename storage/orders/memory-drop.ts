@@ -55,9 +55,9 @@ export class MemoryDrop {
   phase: Phase
   phaseAt = ORIGIN
   opensAtMs: number
-  readonly closesAtMs: number | null
-  readonly limitPerBuyer: number | null
-  readonly lowStockAt: number | null
+  closesAtMs: number | null
+  limitPerBuyer: number | null
+  lowStockAt: number | null
   readonly items: Map<Sku, BookItem>
   epoch = 0
   minEpoch = 0

@@ -10,6 +10,7 @@ import type { CreatorId, DropId, OrderId, ProductId, Sku, UserId } from '../../p
 import { formatLines, type Line } from '../../protocol/lines.ts'
 import type { ControlReply, OrderReply } from '../../rooms/letters.ts'
 import type { Adjustment, Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
+import type { DropChange, Replanned } from '../../rooms/replanning.ts'
 import { AnswerMemory } from '../../server/api/answer-memory.ts'
 import { type ApiWorld, apiRoutes } from '../../server/api/routes.ts'
 import { WaitingBuyers } from '../../server/api/settlements.ts'
@@ -58,6 +59,7 @@ export function restWorld() {
   const asked = {
     orders: [] as { drop: DropId; claim: Claim }[],
     restocks: [] as { drop: DropId; opId: string; lines: readonly Line[] }[],
+    changes: [] as { drop: DropId; change: DropChange }[],
     news: [] as RoomNews[],
     controls: [] as { drop: DropId; opId: string; adjustment: Adjustment }[],
     agendas: 0,
@@ -66,6 +68,7 @@ export function restWorld() {
   }
   const answers = {
     order: (_drop: DropId, _claim: Claim): OrderReply | Promise<OrderReply> => ({ verdict: 'accepted' }),
+    replan: (): Replanned => ({ said: 'changed' }),
     restock: (): RestockAnswer => 'done',
     control: (): ControlReply => ({ done: 'applied', phase: 'open', position: { epoch: 1, seq: 1 } }),
     ledger: (drop: DropId): RoomState | undefined => rooms.get(drop),
@@ -225,6 +228,12 @@ export function restWorld() {
         return answers.order(drop, claim)
       },
       control,
+    },
+    replanning: {
+      change: async (drop, change) => {
+        asked.changes.push({ drop, change })
+        return answers.replan()
+      },
     },
     herald: { news: (news) => void asked.news.push(news) },
     nowMs: () => Date.UTC(2030, 4, 1),

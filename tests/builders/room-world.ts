@@ -68,6 +68,7 @@ export class WorldNode {
   readonly directory: Directory
   readonly router: Router
   readonly members: Members
+  readonly neighbours: BusNeighbours
   #frozen: Promise<void> | undefined
 
   constructor(world: RoomWorld, node: NodeId) {
@@ -91,6 +92,7 @@ export class WorldNode {
     listenSettled(busWorld, (settled) => world.settled.push(...settled))
     const neighbours = new BusNeighbours(busWorld, this.members, self)
     serveNeighbours(busWorld, self)
+    this.neighbours = neighbours
     const postbox = new BusPostbox({ ...busWorld, retryAfterMs: 200 })
     this.directory = new Directory({
       ledger: this.#reached(() => world.ledger),

@@ -9,6 +9,7 @@ export function memoryWorld(): DropBookWorld & { book: MemoryDropBook } {
   return {
     book,
     stock: book,
+    plans: book,
     async plan({
       stock = { shoe: 10 },
       limits = {},
@@ -37,6 +38,7 @@ export function memoryWorld(): DropBookWorld & { book: MemoryDropBook } {
       return {
         phase: it.phase,
         opensAtMs: it.opensAtMs,
+        closesAtMs: it.closesAtMs,
         watermark: it.watermark,
         total: Object.fromEntries([...it.items.values()].map((item) => [item.sku, item.total])),
         sold: Object.fromEntries([...it.items.values()].map((item) => [item.sku, item.sold])),

@@ -3,6 +3,7 @@ import { v7 as mintUuid } from 'uuid'
 import type { CreatorId, DropId, Sku } from '../../protocol/ids.ts'
 import { Products } from '../../storage/catalog/products.ts'
 import { Drops } from '../../storage/drops/drops.ts'
+import { PostgresPlans } from '../../storage/drops/plans.ts'
 import { PostgresDropBook } from '../../storage/orders/postgres-drop-book.ts'
 import type { Sql } from '../../storage/postgres.ts'
 import { PostgresStockBook } from '../../storage/stock/stock-book.ts'
@@ -12,6 +13,7 @@ export function postgresWorld(sql: Sql): DropBookWorld & { book: PostgresDropBoo
   return {
     book: new PostgresDropBook(sql),
     stock: new PostgresStockBook(sql),
+    plans: new PostgresPlans(sql),
     plan: (plan) => planDrop(sql, plan),
     async restock(drop, opId, sku, qty) {
       await new PostgresStockBook(sql).restock(drop, opId, [{ sku: sku as Sku, qty }])
@@ -73,6 +75,7 @@ async function readWritten(sql: Sql, drop: DropId): Promise<Written> {
   return {
     phase: made.phase,
     opensAtMs: made.opensAtMs,
+    closesAtMs: made.closesAtMs,
     watermark: made.position,
     total: Object.fromEntries(made.items.map((item) => [item.sku, item.total])),
     sold: Object.fromEntries(made.items.map((item) => [item.sku, item.sold])),

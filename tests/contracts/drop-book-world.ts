@@ -6,6 +6,7 @@ import type { CreatorId, DropId, NodeId, OrderId } from '../../protocol/ids.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { Phase } from '../../protocol/verdicts.ts'
 import type { DropBook, Entry, KeptOrder, OrderEntry, WriteOutcome } from '../../rooms/ports.ts'
+import type { PlanBook } from '../../rooms/replanning.ts'
 import type { StockBook } from '../../storage/stock/stock-book.ts'
 import { ask, lines } from '../builders/people.ts'
 
@@ -26,6 +27,7 @@ export interface DropPlan {
 export interface Written {
   phase: Phase
   opensAtMs: number
+  closesAtMs: number | null
   watermark: Position
   total: Record<string, number>
   sold: Record<string, number>
@@ -43,6 +45,7 @@ export interface Written {
 export interface DropBookWorld {
   book: DropBook
   stock: StockBook
+  plans: PlanBook
   /** A new drop: open, ten shoes, no limits, unless the plan says otherwise. */
   plan(plan?: DropPlan): Promise<{ drop: DropId; creator: CreatorId }>
   /** As the creator's restock does it: Postgres first. */

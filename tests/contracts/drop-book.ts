@@ -216,6 +216,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       })
       await world.book.write(drop, [order(drop, 'ana', at(1, 1))])
       expect(await world.book.take(drop, NODE_B)).toEqual({
+        lowStockAt: null,
         epoch: 2,
         previousOwner: NODE_A,
         watermark: at(1, 1),

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { DropId } from '../../protocol/ids.ts'
 import type { Entry } from '../../rooms/ports.ts'
+import type { DropChange } from '../../rooms/replanning.ts'
 import { cancelOf } from '../../storage/stock/stock-book.ts'
 import { ask, buyer, lines, sku } from '../builders/people.ts'
 import { allKept, at, type DropBookWorld, NODE_A, order, phase, restocked, words } from './drop-book-world.ts'
@@ -144,6 +145,54 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
 
       expect(await world.book.take(some.drop, NODE_A)).toMatchObject({ lowStockAt: 3 })
       expect(await world.book.take(none.drop, NODE_A)).toMatchObject({ lowStockAt: null })
+    })
+
+    it('[E14] changes a scheduled drop for the latest owner only, what is named and nothing else', async () => {
+      const opensAtMs = Date.UTC(2090, 0, 1)
+      const { drop } = await world.plan({
+        phase: 'scheduled',
+        opensAtMs,
+        closesAtMs: opensAtMs + 9,
+        stock: { shoe: 3, hat: 4 },
+      })
+      const replan = (epoch: number, change: DropChange) => world.plans.replan(drop, epoch, change, 20_000)
+      await world.book.take(drop, NODE_A)
+      await world.book.take(drop, NODE_A)
+
+      expect(await replan(1, { opensAtMs: opensAtMs - 5 })).toBe('elsewhere')
+      expect(await replan(2, { closesAtMs: opensAtMs })).toBe('closes_first')
+      expect(await replan(2, { items: [{ sku: sku('belt'), stock: 1 }] })).toBe('unknown_sku')
+      expect(await replan(2, { opensAtMs: Date.now() + 19_000 })).toBe('too_soon')
+      expect(await world.read(drop)).toMatchObject({ opensAtMs, closesAtMs: opensAtMs + 9, total: { shoe: 3, hat: 4 } })
+
+      const items = [{ sku: sku('shoe'), stock: 7, limitPerBuyer: 2 }]
+      expect(
+        await replan(2, { title: 'New', opensAtMs: opensAtMs - 5, closesAtMs: null, limitPerBuyer: 4, items }),
+      ).toBe('changed')
+      expect((await world.book.fence(drop, 2))?.seed).toEqual({
+        ...{ phase: 'scheduled', opensAtMs: opensAtMs - 5, closesAtMs: null, limitPerBuyer: 4 },
+        items: [
+          { sku: 'shoe', left: 7, limit: 2 },
+          { sku: 'hat', left: 4, limit: null },
+        ],
+      })
+      expect(await replan(2, { limitPerBuyer: null, items: [{ sku: sku('shoe'), limitPerBuyer: null }] })).toBe(
+        'changed',
+      )
+      expect((await world.book.fence(drop, 2))?.seed).toMatchObject({
+        limitPerBuyer: null,
+        items: [{ left: 7, limit: null }, {}],
+      })
+    })
+
+    it('[E14] changes no drop that is open or about to be', async () => {
+      const open = (await world.plan({ opensAtMs: Date.UTC(2090, 0, 1) })).drop
+      const soon = (await world.plan({ phase: 'scheduled', opensAtMs: Date.now() + 19_000 })).drop
+      for (const drop of [open, soon]) await world.book.take(drop, NODE_A)
+
+      expect(await world.plans.replan(open, 1, { title: 'x' }, 20_000)).toBe('not_scheduled')
+      expect(await world.plans.replan(soon, 1, { opensAtMs: Date.UTC(2090, 0, 1) }, 20_000)).toBe('too_soon')
+      expect(await world.plans.replan(buyer('x') as string as DropId, 1, { title: 'x' }, 20_000)).toBeUndefined()
     })
 
     it('[E9] cancels the orders of a cancelled drop by batches, tells each, and owes the ledger nothing', async () => {
