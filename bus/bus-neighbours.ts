@@ -48,6 +48,10 @@ export class BusNeighbours implements Neighbours {
     return this.#members.live()
   }
 
+  get knowsEveryone(): boolean {
+    return this.#members.knowsEveryone
+  }
+
   async surrender(drop: DropId, waitMs: number): Promise<Surrendered[]> {
     const { bus, subjects, node, log } = this.#world
     const parts = new SurrenderedParts(drop, log)

@@ -59,6 +59,8 @@ export class Directory {
   readonly #kept = new Map<DropId, Kept>()
   readonly #waking = new Map<DropId, Promise<Woken>>()
   readonly #remnants = new Map<DropId, Remnant>()
+  /** Rooms that have ended and whose remnant is not known yet: whoever asks for a drop's memory waits for them. */
+  readonly #laying = new Map<DropId, Promise<void>>()
   /** Drops that do not exist, and until when we believe it: a flood of made-up ids must not reach Postgres. */
   readonly #unknown = new Map<DropId, number>()
   #sweeper: Timer | undefined
@@ -110,7 +112,7 @@ export class Directory {
   async close(graceMs: number): Promise<void> {
     this.#closing = true
     this.#sweeper?.cancel()
-    await Promise.all([...this.#waking.values()])
+    await Promise.all([...this.#waking.values(), ...this.#laying.values()])
     await Promise.all(this.drops().map((drop) => this.#pass(drop, graceMs)))
     this.#keeper.stop()
   }
@@ -125,6 +127,8 @@ export class Directory {
   async #wake(drop: DropId): Promise<Woken> {
     const { log } = this.#world
     try {
+      // Without this a room that has just ended could be taken over here without its own memory.
+      await this.#laying.get(drop)
       if (!(await this.#keeper.acquire(drop))) return 'elsewhere'
 
       const startedMs = this.#world.clock.monotonicMs()
@@ -137,7 +141,6 @@ export class Directory {
 
       this.#remnants.delete(drop)
       this.#keep(drop, takeover.start)
-      if (takeover.stale.length > 0) void this.#handOver(drop, takeover.stale)
       const tookMs = Math.round(this.#world.clock.monotonicMs() - startedMs)
       const { epoch, phase } = takeover.start.state
       const unwritten = takeover.start.unwritten.length
@@ -157,7 +160,7 @@ export class Directory {
   }
 
   #keep(drop: DropId, start: ConstructorParameters<typeof Room>[0]): void {
-    const world: RoomWorld = { ...this.#world, handOver: (which, noted) => void this.#handOver(which, noted) }
+    const world: RoomWorld = { ...this.#world, handOver: (which, noted) => this.#rememberStale(which, noted) }
     const room = new Room(start, world, () => this.#keeper.holds(drop))
     this.#kept.set(drop, { room, postbox: this.#world.postbox.open(drop, room), quietSinceMs: undefined })
 
@@ -181,12 +184,18 @@ export class Directory {
   }
 
   /** Takes a room out of the directory; what it has not written becomes the drop's remnant. */
-  async #lay(drop: DropId, room: Room): Promise<void> {
+  #lay(drop: DropId, room: Room): Promise<void> {
     const kept = this.#kept.get(drop)
-    if (kept?.room !== room) return
+    if (kept?.room !== room) return this.#laying.get(drop) ?? Promise.resolve()
 
     this.#kept.delete(drop)
     kept.postbox.close()
+    const laying = this.#leaveRemnant(drop, room).finally(() => this.#laying.delete(drop))
+    this.#laying.set(drop, laying)
+    return laying
+  }
+
+  async #leaveRemnant(drop: DropId, room: Room): Promise<void> {
     const noted = await room.stop()
     const before = this.#remnants.get(drop)
     this.#remnants.set(drop, {
@@ -198,7 +207,7 @@ export class Directory {
 
   async #retire(drop: DropId, why: string, graceMs = 0): Promise<void> {
     const kept = this.#kept.get(drop)
-    if (kept === undefined) return
+    if (kept === undefined) return this.#laying.get(drop)
 
     if (graceMs > 0) await this.#written(kept.room, graceMs)
     await this.#lay(drop, kept.room)
@@ -226,6 +235,18 @@ export class Directory {
     void this.#handOver(drop, remnant.noted).then(() => {
       if (this.#remnants.get(drop) === remnant) this.#remnants.delete(drop)
     })
+  }
+
+  /** What Postgres took for stale is in no journal any more; if this node takes the drop over, it must still know of it. */
+  #rememberStale(drop: DropId, noted: readonly Noted[]): void {
+    const before = this.#remnants.get(drop)
+    const remnant: Remnant = {
+      noted: [...(before?.noted ?? []), ...noted],
+      position: before?.position ?? ORIGIN,
+      handedOver: false,
+    }
+    this.#remnants.set(drop, remnant)
+    this.#handOverRemnant(drop, remnant)
   }
 
   async #handOver(drop: DropId, noted: readonly Noted[]): Promise<void> {

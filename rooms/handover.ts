@@ -3,10 +3,12 @@
  * same id and key.
  *
  * If the new owner adopted the room, its ledger answers `duplicate` and all is well. If it built the room anew without
- * our memory, the order is accepted again, from the stock that is there. Only when that stock is gone does the buyer
- * lose what they were promised: that is `revoked`, and an alarm.
+ * our memory, the order is accepted again, from the stock that is there. While the drop is paused or not open yet, it
+ * waits. Only when the stock is gone, or the drop is over, does the buyer lose what they were promised: that is `revoked`,
+ * and an alarm.
  */
 import type { DropId, NodeId } from '../protocol/ids.ts'
+import type { Verdict } from '../protocol/verdicts.ts'
 import type { Noted } from './journal.ts'
 import type { Clock, Herald, Log } from './ports.ts'
 import type { Rooms } from './router.ts'
@@ -14,6 +16,8 @@ import type { Rooms } from './router.ts'
 const WAIT_MS = 3_000
 const RETRY_MS = 300
 const AT_ONCE = 64
+/** Not the drop's last word. */
+const WAITS: readonly Verdict[] = ['pending', 'rate_limited', 'paused', 'early']
 
 export interface HandoverWorld {
   rooms: Rooms
@@ -43,7 +47,7 @@ async function placeAnew(drop: DropId, { entry, via }: Noted, world: HandoverWor
     const reply = await world.rooms.order(drop, { orderId, buyer, key, lines }, WAIT_MS)
     if (reply.verdict === 'accepted' || reply.verdict === 'duplicate') return
 
-    if (reply.verdict !== 'pending' && reply.verdict !== 'rate_limited') {
+    if (!WAITS.includes(reply.verdict)) {
       world.log.error('order.revoked', { drop, orderId, reason: reply.verdict })
       const settled = { drop, buyer, key, orderId, state: 'revoked', reason: reply.verdict } as const
       return world.herald.settled(via ?? world.node, [settled])

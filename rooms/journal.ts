@@ -59,12 +59,21 @@ export class Journal {
   }
 }
 
-/** One list of entries, each position once, oldest first: what several memories of one drop hold together. */
+/**
+ * One list of entries, each once, oldest first: what several memories of one drop hold together. Redis that went back in
+ * time may have used a position twice, so two entries are the same only if they are about the same thing.
+ */
 export function uniteEntries(memories: readonly (readonly Entry[])[]): Entry[] {
   const sorted = memories.flat().sort((a, b) => comparePositions(a.position, b.position))
 
   return sorted.filter((entry, at) => {
-    const before = sorted[at - 1]
-    return before === undefined || comparePositions(before.position, entry.position) !== 0
+    for (let earlier = at - 1; earlier >= 0; earlier -= 1) {
+      const before = sorted[earlier]
+      if (before === undefined || comparePositions(before.position, entry.position) !== 0) return true
+      if (subjectOf(before) === subjectOf(entry)) return false
+    }
+    return true
   })
 }
+
+const subjectOf = (entry: Entry): string => (entry.kind === 'order' ? entry.orderId : entry.opId)

@@ -275,6 +275,8 @@ export interface Settled {
 export interface Neighbours {
   /** The live nodes, this one included. */
   live(): readonly NodeId[]
+  /** False while this node is cut off, or has not listened for long enough to have heard everybody who is alive. */
+  readonly knowsEveryone: boolean
   /** Asks live nodes for their memory of a drop; waits at most `waitMs`, for all but the silent. */
   surrender(drop: DropId, waitMs: number): Promise<Surrendered[]>
   /** Asks a node to wake a drop's room. Resolves when it has tried. */

@@ -48,11 +48,10 @@ export class Relay {
     })
   }
 
-  /** Resolves when the batch on its way, if any, has been answered. What is left stays in the journal. */
-  async stop(): Promise<void> {
+  /** Sends nothing more. The answer to a batch on its way is still told; what is left stays in the journal. */
+  stop(): void {
     this.#stopped = true
     this.#wakeRetry?.()
-    await this.#running
   }
 
   async #carry(): Promise<void> {

@@ -37,6 +37,7 @@ import type {
 import { Relay, type Written } from './relay.ts'
 import { RoomHours } from './room-hours.ts'
 import { settle } from './settlement.ts'
+import { Watchman } from './watchman.ts'
 
 export type RoomEnd = 'fenced' | 'lost' | 'lease_lost' | 'stopped'
 
@@ -84,6 +85,7 @@ export class Room {
   readonly #desk: NewsDesk
   readonly #hours: RoomHours
   readonly #trimmer: LogTrimmer
+  readonly #watchman: Watchman
   readonly #mayRun: () => boolean
   #seq: number
   #phase: Phase
@@ -107,6 +109,7 @@ export class Room {
     )
     this.#hours = new RoomHours(state, world.clock, (letter) => this.post(letter))
     this.#trimmer = new LogTrimmer(drop, world)
+    this.#watchman = new Watchman(world.clock, () => this.#look())
 
     this.#desk.sync()
     this.#relay.poke()
@@ -130,12 +133,16 @@ export class Room {
     return this.#mailbox.post(letter)
   }
 
-  /** Finishes what is with the ledger and with Postgres, answers the rest `pending`, and gives up what is unwritten. */
+  /**
+   * Finishes what is with the ledger, answers the rest `pending`, and gives up what is not known to be written. A batch
+   * on its way to Postgres is among that and is not waited for: its answer may take seconds, and writing it twice is free.
+   */
   async stop(): Promise<Noted[]> {
     this.#finish('stopped')
     await this.ended
-    await this.#relay.stop()
-    return this.#journal.all()
+    const unwritten = this.#journal.all()
+    this.#relay.stop()
+    return unwritten
   }
 
   async #read(): Promise<RoomEnd> {
@@ -173,6 +180,7 @@ export class Room {
     }
 
     this.#seq = answer.seq
+    this.#watchman.heard()
     for (const [at, letter] of letters.entries()) {
       const result = answer.results[at]
       if (result === undefined) continue
@@ -264,6 +272,18 @@ export class Room {
     this.#relay.poke()
   }
 
+  /** Whether the ledger still has what this room has seen. Only reads; a question that fails is asked again later. */
+  async #look(): Promise<void> {
+    const known = this.position
+    try {
+      const state = await this.#world.ledger.read(this.drop)
+      if (state !== undefined && state.epoch > this.epoch) return this.#finish('fenced')
+      if (state === undefined || comparePositions(state, known) < 0) this.#finish('lost')
+    } catch (cause) {
+      this.#world.log.warn('room.not_seen', { drop: this.drop, cause })
+    }
+  }
+
   #refusedBy(answer: Exclude<BatchAnswer, { answer: 'ok' }>): Promise<void> | void {
     // A lower epoch than mine is no later owner: Redis went back in time.
     if (answer.answer === 'fenced') return this.#finish(answer.epoch > this.epoch ? 'fenced' : 'lost')
@@ -300,6 +320,7 @@ export class Room {
     if (this.#end !== undefined) return
 
     this.#end = end
+    this.#watchman.stop()
     this.#hours.stop()
     this.#desk.stop()
     this.#refuse(this.#mailbox.close())

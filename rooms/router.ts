@@ -78,12 +78,23 @@ export class Router implements Rooms {
     })
   }
 
-  async #send<Reply>(drop: DropId, waitMs: number, way: Way<Reply>): Promise<Reply> {
+  #send<Reply>(drop: DropId, waitMs: number, way: Way<Reply>): Promise<Reply> {
+    const room = this.#world.directory.room(drop)
+    if (room !== undefined) return this.#post(room, waitMs, way)
+
+    // To find or wake a room may take longer than this caller can wait: a takeover waits for stores and other nodes.
+    return new Promise((resolve) => {
+      const timer = this.#world.clock.after(waitMs, () => resolve(way.pending))
+      void this.#find(drop, waitMs, way).then((reply) => {
+        timer.cancel()
+        resolve(reply)
+      })
+    })
+  }
+
+  async #find<Reply>(drop: DropId, waitMs: number, way: Way<Reply>): Promise<Reply> {
     const { clock, directory } = this.#world
     const untilMs = clock.monotonicMs() + waitMs
-
-    const room = directory.room(drop)
-    if (room !== undefined) return this.#post(room, waitMs, way)
 
     const reply = await way.elsewhere(waitMs)
     if (reply !== 'no_owner') return reply

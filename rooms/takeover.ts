@@ -4,21 +4,29 @@
  *   1  win the lease                     the right to try; nothing depends on being the only one who does
  *   2  mint an epoch in Postgres         the fencing token, from an authority that Redis cannot forget
  *   3  ask live nodes to surrender       each stops its room for this drop and gives up its journal
- *   4  compare                           does Redis have everything that Postgres or anybody remembers?
+ *   4  compare                           does Redis have everything that Postgres or anybody remembers? Every order of
+ *                                        every journal too: a position alone may have been passed by an owner that
+ *                                        did not know them
  *   5a adopt    yes: take the room as it stands; what Postgres lacks is in the log
  *   5b rebuild  no: write every memory to Postgres, fence it, and build the room from its totals
  *
  * In a rebuild the order of steps is the safety. The room is removed first, so nobody sells from it; then every entry
  * that is still known goes to Postgres; then one statement fences Postgres against older epochs and reads the totals;
  * then answers and buyers are loaded; the room itself is written last, for it is the gate.
+ *
+ * Redis may go back in time in the middle of a rebuild too, and then a room would open that has forgotten its orders. So
+ * after the gate one order of every load is looked for, and a mark that only this rebuild has put there.
  */
-import type { DropId, NodeId, OrderId } from '../protocol/ids.ts'
+import type { DropId, IdempotencyKey, NodeId, OrderId, UserId } from '../protocol/ids.ts'
+import type { LinesText } from '../protocol/lines.ts'
 import { comparePositions, laterPosition, type Position } from '../protocol/position.ts'
-import { type Noted, uniteEntries } from './journal.ts'
+import { uniteEntries } from './journal.ts'
+import { orderIdOf } from './order-id.ts'
 import type {
   Clock,
   DropBook,
   Entry,
+  KeptOrder,
   Ledger,
   Log,
   Neighbours,
@@ -26,6 +34,7 @@ import type {
   RoomState,
   Surrendered,
   Taken,
+  WriteOutcome,
 } from './ports.ts'
 import type { RoomStart } from './room.ts'
 
@@ -39,12 +48,14 @@ export interface TakeoverWorld {
 }
 
 export type Takeover =
-  | { took: 'room'; start: RoomStart; how: 'adopted' | 'rebuilt'; stale: Noted[] }
+  | { took: 'room'; start: RoomStart; how: 'adopted' | 'rebuilt' }
   | { took: 'nothing'; why: 'elsewhere' | 'unknown' }
 
 const SURRENDER_MS = 300
 /** When Redis has lost the room, the last owner's journal is worth a longer wait. */
 const SURRENDER_LOST_MS = 1_000
+const DEAF_WAIT_MS = 3_000
+const DEAF_LOOK_MS = 50
 const WRITE_BATCH = 512
 const LOAD_BATCH = 500
 const LOG_PAGE = 1_000
@@ -60,11 +71,12 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   const known = memories.map((memory) => memory.position).reduce(laterPosition, taken.watermark)
 
   const found = await world.ledger.read(drop)
-  if (found !== undefined && comparePositions(found, known) >= 0) return adopt(world, drop, taken)
+  const isWhole = found !== undefined && comparePositions(found, known) >= 0
+  if (isWhole && (await hasOrders(world, drop, memories))) return adopt(world, drop, taken)
 
   // A drop that never had an owner has no room yet: nothing was lost.
   if (taken.epoch > 1) world.log.warn('takeover.redis_lost', { drop, found: found && positionOf(found), known })
-  return rebuild(world, drop, taken, memories)
+  return rebuild(world, drop, taken, [...memories, ...(await heardLate(world, drop, taken))])
 }
 
 async function surrendered(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<Surrendered[]> {
@@ -73,6 +85,41 @@ async function surrendered(world: TakeoverWorld, drop: DropId, taken: Taken): Pr
   const lost = lives && (await world.ledger.read(drop)) === undefined
 
   return world.neighbours.surrender(drop, lost ? SURRENDER_LOST_MS : SURRENDER_MS)
+}
+
+/**
+ * A node that does not hear the others would build the room without the last owner's journal. It waits a little for the
+ * bus to come back; meanwhile the owner, who hears that the lease is gone, keeps its journal for whoever asks.
+ */
+async function heardLate(
+  { neighbours, clock, node }: TakeoverWorld,
+  drop: DropId,
+  taken: Taken,
+): Promise<Surrendered[]> {
+  const { previousOwner } = taken
+  if (previousOwner === null || previousOwner === node || neighbours.knowsEveryone) return []
+
+  const untilMs = clock.monotonicMs() + DEAF_WAIT_MS
+  while (!neighbours.knowsEveryone && clock.monotonicMs() < untilMs) {
+    await new Promise<void>((resolve) => clock.after(DEAF_LOOK_MS, resolve))
+  }
+  return neighbours.surrender(drop, SURRENDER_MS)
+}
+
+/** Whether Redis has every order that somebody remembers. */
+async function hasOrders({ ledger }: TakeoverWorld, drop: DropId, memories: readonly Surrendered[]): Promise<boolean> {
+  const ids = memories.flatMap(({ journal }) =>
+    journal.flatMap((entry) => (entry.kind === 'order' ? [entry.orderId] : [])),
+  )
+  return hasAll(ledger, drop, ids)
+}
+
+async function hasAll(ledger: Ledger, drop: DropId, ids: readonly OrderId[]): Promise<boolean> {
+  for (let at = 0; at < ids.length; at += LOAD_BATCH) {
+    const positions = await ledger.positions(drop, ids.slice(at, at + LOAD_BATCH))
+    if (positions.includes(undefined)) return false
+  }
+  return true
 }
 
 async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<Takeover> {
@@ -85,7 +132,7 @@ async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<
   const unwritten = await readLog(ledger, drop, taken.watermark)
   if (state === undefined || state.epoch !== taken.epoch) return ELSEWHERE
 
-  return { took: 'room', how: 'adopted', start: { drop, state, unwritten, lowStockAt: taken.lowStockAt }, stale: [] }
+  return { took: 'room', how: 'adopted', start: { drop, state, unwritten, lowStockAt: taken.lowStockAt } }
 }
 
 async function rebuild(world: TakeoverWorld, drop: DropId, taken: Taken, memories: Surrendered[]): Promise<Takeover> {
@@ -95,20 +142,25 @@ async function rebuild(world: TakeoverWorld, drop: DropId, taken: Taken, memorie
 
   const journals = memories.map((memory) => memory.journal)
   const entries = uniteEntries([await readLog(ledger, drop, taken.watermark), ...journals])
-  const stale = await writeAll(book, drop, entries)
+  await writeAll(world, drop, taken.epoch, entries)
 
   const fenced = await book.fence(drop, taken.epoch)
   if (fenced === undefined) return ELSEWHERE
 
-  const loaded = await loadOrders(world, drop)
+  const marks: OrderId[] = []
+  const loaded = await loadOrders(world, drop, taken.epoch, marks)
   if (loaded.answer !== 'opened') return notOpened(world, drop, loaded)
 
   const opened = await ledger.rebuild(drop, taken.epoch, node, fenced.seed, fenced.opIds)
   if (opened.answer !== 'opened') return notOpened(world, drop, opened)
 
+  if (!(await hasAll(ledger, drop, marks))) {
+    world.log.warn('takeover.redis_lost', { drop, while: 'rebuilding' })
+    // Nobody has sold from it, for nobody else has this epoch. A seq that it cannot have makes the next one rebuild it.
+    return takeOver(world, drop, { journal: [], position: { epoch: taken.epoch, seq: 1 } })
+  }
   const state: RoomState = { ...fenced.seed, epoch: taken.epoch, seq: 0, nowMs: world.clock.nowMs() }
-  const start = { drop, state, unwritten: [], lowStockAt: taken.lowStockAt }
-  return { took: 'room', how: 'rebuilt', start, stale }
+  return { took: 'room', how: 'rebuilt', start: { drop, state, unwritten: [], lowStockAt: taken.lowStockAt } }
 }
 
 async function readLog(ledger: Ledger, drop: DropId, after: Position): Promise<Entry[]> {
@@ -122,25 +174,51 @@ async function readLog(ledger: Ledger, drop: DropId, after: Position): Promise<E
   }
 }
 
-/** Answers the entries that Postgres holds to be stale: of an epoch before an earlier rebuild, which did not know them. */
-async function writeAll(book: DropBook, drop: DropId, entries: readonly Entry[]): Promise<Noted[]> {
-  const stale: Noted[] = []
+/**
+ * Orders that Postgres holds to be stale (of an epoch before an earlier rebuild, which did not know them) are written once
+ * more, under the new epoch and behind all others: the room is not there yet, so Postgres' totals say what is left.
+ */
+async function writeAll(world: TakeoverWorld, drop: DropId, epoch: number, entries: readonly Entry[]): Promise<void> {
+  const stale: Entry[] = []
+  for (const { entry, outcome } of await writeOnce(world.book, drop, entries)) {
+    if (outcome?.outcome === 'stale' && entry.kind === 'order') stale.push({ ...entry, position: { epoch, seq: 0 } })
+  }
+  for (const { entry, outcome } of await writeOnce(world.book, drop, stale)) {
+    if (entry.kind !== 'order' || outcome?.outcome !== 'revoked') continue
+    world.log.error('order.revoked', { drop, orderId: entry.orderId, reason: outcome.reason })
+  }
+}
+
+async function writeOnce(book: DropBook, drop: DropId, entries: readonly Entry[]) {
+  const written: { entry: Entry; outcome: WriteOutcome | undefined }[] = []
   for (let at = 0; at < entries.length; at += WRITE_BATCH) {
     const batch = entries.slice(at, at + WRITE_BATCH)
     const outcomes = await book.write(drop, batch)
-    for (const [index, entry] of batch.entries()) if (outcomes[index]?.outcome === 'stale') stale.push({ entry })
+    written.push(...batch.map((entry, index) => ({ entry, outcome: outcomes[index] })))
   }
-  return stale
+  return written
 }
 
-async function loadOrders({ ledger, book, node }: TakeoverWorld, drop: DropId): Promise<OpenAnswer> {
+/** An order that nobody placed and no buyer can name. */
+function markOf(drop: DropId, epoch: number, node: NodeId): KeptOrder {
+  const nobody = node as string as UserId
+  const orderId = orderIdOf(drop, nobody, `rebuild-${epoch}` as IdempotencyKey)
+  return { orderId, buyer: nobody, lines: '' as LinesText, position: { epoch, seq: 0 }, holdsUnits: false }
+}
+
+/** `marks`: one order of every call, and the mark of this rebuild. A call is atomic: if its order is there, all of it is. */
+async function loadOrders(
+  { ledger, book, node }: TakeoverWorld,
+  drop: DropId,
+  epoch: number,
+  marks: OrderId[],
+): Promise<OpenAnswer> {
   for (let afterId: OrderId | undefined; ; ) {
     const page = await book.keptOrders(drop, afterId, LOAD_BATCH)
     const last = page.at(-1)
-    if (last === undefined) return { answer: 'opened' }
-
-    const answer = await ledger.load(drop, node, page)
-    if (answer.answer !== 'opened') return answer
+    const answer = await ledger.load(drop, node, last === undefined ? [markOf(drop, epoch, node)] : page)
+    marks.push(last?.orderId ?? markOf(drop, epoch, node).orderId)
+    if (last === undefined || answer.answer !== 'opened') return answer
     afterId = last.orderId
   }
 }

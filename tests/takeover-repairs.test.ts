@@ -1,0 +1,236 @@
+/** What the simulator found in the rooms, each by hand, so that it stays found when the seeds mean something else. */
+import { describe, expect, it } from 'vitest'
+import type { DropId } from '../protocol/ids.ts'
+import { controlOf } from '../rooms/drop.ts'
+import type { DropBook, Ledger } from '../rooms/ports.ts'
+import { ask, dropOf, sku } from './builders/people.ts'
+import { RoomWorld, type WorldNode } from './builders/room-world.ts'
+
+async function two(stock = 10) {
+  const world = new RoomWorld()
+  const drop = world.addDrop(dropOf('one'), { items: [{ sku: sku('shoe'), total: stock }] })
+  const [a, b] = [world.node('n1'), world.node('n2')]
+  await world.clock.advance(2_000)
+  const waking = a.directory.wake(drop)
+  await world.clock.advance(500)
+  expect(await waking).toBe('here')
+  return { world, drop, a, b }
+}
+
+async function order(world: RoomWorld, node: WorldNode, drop: DropId, who: string): Promise<string> {
+  for (let turn = 0; turn < 40; turn += 1) {
+    const reply = node.order(drop, ask(drop, who), 190)
+    await world.clock.advance(200)
+    const { verdict } = await reply
+    if (verdict !== 'pending') return verdict
+  }
+  return 'pending'
+}
+
+async function orders(world: RoomWorld, node: WorldNode, drop: DropId, who: readonly string[]): Promise<string[]> {
+  const verdicts: string[] = []
+  for (const name of who) verdicts.push(await order(world, node, drop, name))
+  return verdicts
+}
+
+/** The ledger of this world, with something that happens just before or after one of its calls. */
+function around(world: RoomWorld, happen: (call: keyof Ledger, when: 'before' | 'after') => void): void {
+  const ledger = world.ledger
+  world.ledger = new Proxy(ledger, {
+    get:
+      (_, name: keyof Ledger) =>
+      async (...args: never[]) => {
+        happen(name, 'before')
+        const answer = await (ledger[name] as (...args: never[]) => Promise<unknown>).apply(ledger, args)
+        happen(name, 'after')
+        return answer
+      },
+  })
+}
+
+/** Postgres that does not answer this call, from now until the returned call; what it was asked then stays without an answer. */
+function hang(world: RoomWorld, call: keyof DropBook): () => void {
+  const book = world.book
+  const hanging = new Proxy(book, {
+    get: (target, name) => {
+      if (name === call) return () => new Promise(() => undefined)
+      const method: unknown = Reflect.get(target, name)
+      return typeof method === 'function' ? method.bind(target) : method
+    },
+  })
+  Object.assign(world, { book: hanging })
+  return () => void Object.assign(world, { book })
+}
+
+const sold = (world: RoomWorld, drop: DropId) => world.book.read(drop).items.get(sku('shoe'))?.sold
+const revoked = (world: RoomWorld) => world.events.filter((one) => one.event === 'order.revoked')
+
+describe('a room that has ended', () => {
+  it('[Z5] is taken over with its own memory, also while its last batch has no answer from Postgres', async () => {
+    const { world, drop, a } = await two()
+    await order(world, a, drop, 'ana')
+    const image = world.memoryLedger.image()
+    const goOn = hang(world, 'write')
+    expect(await order(world, a, drop, 'bob')).toBe('accepted')
+
+    world.memoryLedger.restore(image)
+    goOn()
+    await order(world, a, drop, 'eve')
+
+    expect(await order(world, a, drop, 'bob')).toBe('duplicate')
+    await world.clock.advance(1_000)
+    expect(sold(world, drop)).toBe(3)
+  })
+
+  it('[Z5] surrenders its memory even when it is asked in the moment in which it ends', async () => {
+    const { world, drop, a } = await two()
+    const goOn = hang(world, 'write')
+    await order(world, a, drop, 'ana')
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const ledger = world.ledger
+    world.ledger = new Proxy(ledger, {
+      get:
+        (_, name: keyof Ledger) =>
+        async (...args: never[]) => {
+          if (name === 'order') await held
+          return (ledger[name] as (...args: never[]) => Promise<unknown>).apply(ledger, args)
+        },
+    })
+
+    const last = a.order(drop, ask(drop, 'bob'), 1_000)
+    await world.clock.advance(10)
+    const first = a.directory.surrender(drop)
+    const second = a.directory.surrender(drop)
+    release()
+    await world.clock.advance(10)
+    goOn()
+
+    expect((await last).verdict).toBe('accepted')
+    expect((await first).journal).toHaveLength(2)
+    expect((await second).journal).toHaveLength(2)
+  })
+})
+
+describe('a room that nobody orders from', () => {
+  it('[Z6] sees within two seconds that Redis went back in time, and shows nothing that is sold', async () => {
+    const { world, drop, a } = await two()
+    const image = world.memoryLedger.image()
+    await orders(world, a, drop, ['ana', 'bob'])
+
+    world.memoryLedger.restore(image)
+    await world.clock.advance(2_000)
+
+    expect((await world.memoryLedger.read(drop))?.items).toEqual([{ sku: 'shoe', left: 8, limit: null }])
+  })
+})
+
+describe('when Redis goes back in time in the middle of a rebuild', () => {
+  it.each(['before', 'after'] as const)(
+    '[Z7] no room opens that has forgotten its orders: %s the gate',
+    async (when) => {
+      const { world, drop, a } = await two()
+      await orders(world, a, drop, ['ana', 'bob'])
+      let image = world.memoryLedger.image()
+      let times = 0
+      around(world, (call, moment) => {
+        if (call === 'clear' && moment === 'after') image = world.memoryLedger.image()
+        if (call === 'rebuild' && moment === 'before' && times === 0 && when === 'before')
+          world.memoryLedger.restore(image)
+        if (call === 'rebuild' && moment === 'after') times += 1
+        if (call === 'positions' && moment === 'before' && times === 1 && when === 'after') {
+          times += 1
+          world.memoryLedger.restore(image)
+        }
+      })
+
+      world.memoryLedger.wipe()
+      await world.clock.advance(3_000)
+
+      expect(await orders(world, a, drop, ['ana', 'bob', 'eve'])).toEqual(['duplicate', 'duplicate', 'accepted'])
+      await world.clock.advance(1_000)
+      expect(sold(world, drop)).toBe(3)
+    },
+  )
+})
+
+describe('when Redis forgets while the journal is out of reach', () => {
+  const fans = ['ana', 'bob', 'eve']
+
+  /** The owner stopped with three orders that only it knows; the other node has built the room anew. */
+  async function forgotten() {
+    const { world, drop, a, b } = await two()
+    world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
+    await orders(world, a, drop, fans)
+    const thaw = a.freeze()
+    world.memoryLedger.wipe()
+    world.book.refuse()
+    expect(await order(world, b, drop, 'new')).toBe('accepted')
+    return { world, drop, a, b, thaw }
+  }
+
+  it('[Z8] an order handed over to a paused drop waits, and is accepted when selling goes on', async () => {
+    const { world, drop, b, thaw } = await forgotten()
+    void b.router.control(drop, 'pause', controlOf('pause'), 1_000)
+    await world.clock.advance(100)
+
+    thaw()
+    await world.clock.advance(5_000)
+    expect([sold(world, drop), revoked(world)]).toEqual([1, []])
+    void b.router.control(drop, 'resume', controlOf('resume'), 1_000)
+    await world.clock.advance(5_000)
+
+    expect([sold(world, drop), revoked(world)]).toEqual([4, []])
+  })
+
+  it('[Z9] an owner whose journal Redis does not know builds the room anew, and keeps its promises in a closed drop', async () => {
+    const { world, drop, a, b, thaw } = await forgotten()
+    void b.router.control(drop, 'close', controlOf('close'), 1_000)
+    await world.clock.advance(100)
+
+    b.crash()
+    thaw()
+    await world.clock.advance(8_000)
+
+    expect(await orders(world, a, drop, fans)).toEqual(['duplicate', 'duplicate', 'duplicate'])
+    expect([sold(world, drop), revoked(world), world.book.read(drop).phase]).toEqual([4, [], 'closed'])
+  })
+
+  it('[Z10] a node that is cut off waits for the bus before it builds a room without the others', async () => {
+    const { world, drop, a, b } = await two()
+    world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
+    await orders(world, a, drop, fans)
+
+    b.bus.cut()
+    world.memoryLedger.wipe()
+    const waking = b.directory.wake(drop)
+    await world.clock.advance(100)
+    world.book.refuse()
+    b.bus.mend()
+    await world.clock.advance(5_000)
+
+    expect(await waking).toBe('here')
+    const epochs = [...world.book.read(drop).orders.values()].map((one) => one.position.epoch)
+    expect([epochs, revoked(world)]).toEqual([[1, 1, 1], []])
+  })
+})
+
+describe('an order for a drop that nobody can wake now', () => {
+  it('[Z11] is answered pending in the time that its sender can wait', async () => {
+    const world = new RoomWorld()
+    const drop = world.addDrop(dropOf('one'))
+    const node = world.node('n1')
+    await world.clock.advance(2_000)
+    hang(world, 'take')
+
+    let verdict: string | undefined
+    void node.order(drop, ask(drop, 'ana'), 500).then((reply) => {
+      verdict = reply.verdict
+    })
+    await world.clock.advance(510)
+
+    expect(verdict).toBe('pending')
+  })
+})
