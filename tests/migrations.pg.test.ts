@@ -104,7 +104,7 @@ describe('the door to Postgres', () => {
 
   it('[P15] cuts a line that has gone silent, and works again on a new one', async () => {
     const proxy = await silentProxy(database.url)
-    const { sql, close } = connectPostgres(proxy.url, { max: 1, name: 'livedrop-test', statementMs: 100 })
+    const { sql, close } = connectPostgres(proxy.url, { max: 1, name: 'livedrop-test', statementMs: 1_000 })
     await answered(sql`select 1`)
 
     proxy.silent = true

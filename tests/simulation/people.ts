@@ -134,13 +134,10 @@ async function command(world: SimulatedWorld, opId: string, control: PlannedCont
   else {
     const lines = linesOf(what.restock)
     adjustment = { kind: 'restock', lines }
-    memoryBook.restock(
-      drop,
-      opId,
-      world.plan.items
-        .filter(({ sku }) => sku in what.restock)
-        .map(({ sku }) => ({ sku, qty: what.restock[sku] ?? 0 })),
-    )
+    const items = world.plan.items.filter(({ sku }) => sku in what.restock)
+    const more = items.map(({ sku }) => ({ sku, qty: what.restock[sku] ?? 0 }))
+    // A drop that is over takes none: then the ledger must not hear of it either.
+    if ((await memoryBook.restock(drop, opId, more)) !== 'done') return
   }
   const sentMs = time.nowMs
   for (;;) {
