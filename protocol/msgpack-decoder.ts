@@ -6,7 +6,7 @@
  * whole numbers within 2^53, finite floats, valid UTF-8, arrays, and maps with string keys, each once. Nothing is
  * allocated on the word of a length field: a length that the rest of the frame cannot hold is refused first.
  *
- * Buffer is used for its latin1 text: twice as fast as any loop for the 36 characters of an id.
+ * Buffer is used for its latin1 text: twice as fast as a loop for the 36 characters of an id.
  */
 export const DEPTH_MAX = 8
 

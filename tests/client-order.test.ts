@@ -272,7 +272,7 @@ describe('the end of an order', () => {
     expect(told.now?.verdict === 'accepted' && (await told.now.confirmed)).toBe('confirmed')
   })
 
-  it('[J12] of an accepted order that nobody has any more is found by ordering again', async () => {
+  it('[J12] of an accepted order that nobody remembers is found by ordering again', async () => {
     const { client, link, world } = await online()
     const told = follow(client.order(SHOES, LINES, { key: 'k' }))
     await answer(link, ordered(link), 'accepted')
