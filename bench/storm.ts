@@ -4,7 +4,7 @@
  *   npm run storm -- [--form rush|steady] [--sockets 1000] [--nodes 1] [--kill-owner-after-ms 1000] …
  *
  * `rush` is a real opening: a few hundred units, each fan orders once, within two seconds. `steady` is a closed loop on
- * stock without end, for throughput. Exit code 0: nothing oversold, nothing lost, every bar met.
+ * stock without end, for throughput, with two orders of each fan on their way. Exit code 0: nothing oversold, nothing lost, every bar met.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -25,7 +25,7 @@ const { values: said } = parseArgs({
     limit: { type: 'string' },
     'rush-ms': { type: 'string', default: '2000' },
     'duration-ms': { type: 'string', default: '10000' },
-    'in-flight': { type: 'string', default: '1' },
+    'in-flight': { type: 'string', default: '2' },
     'kill-owner-after-ms': { type: 'string' },
     json: { type: 'boolean', default: false },
     out: { type: 'string' },
