@@ -74,7 +74,7 @@ export async function storm(
 ): Promise<StormResult> {
   const skus = Array.from({ length: options.skus }, (_, at) => `SIZE-${36 + at}`)
   // Time for everybody to be there: what a creator's announcement is for.
-  const opensAt = new Date(Date.now() + 3_000 + options.sockets * 2)
+  const opensAt = new Date(Date.now() + 5_000 + options.sockets * 2)
   const drop = await ground.creator.createDrop({
     skus,
     stockPerSku: options.stockPerSku,
