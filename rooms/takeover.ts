@@ -11,7 +11,7 @@
  *   5b rebuild  no: write every memory to Postgres, fence it, and build the room from its totals
  *
  * In a rebuild the order of steps is the safety. The room is removed first, so nobody sells from it; then every entry
- * that is still known goes to Postgres; then one statement fences Postgres against older epochs and reads the totals;
+ * that is still known goes to Postgres; then one call fences Postgres against older epochs and, after that, reads the totals;
  * then answers and buyers are loaded; the room itself is written last, for it is the gate.
  *
  * Redis may go back in time in the middle of a rebuild too, and then a room would open that has forgotten its orders. So

@@ -17,7 +17,7 @@ import { connectRedis, type RedisConnection } from '../storage/redis.ts'
 import { ask, buyer, lines, newDrop, OTHER, OWNER, orderId, seed, wholeLog } from './contracts/ledger-world.ts'
 import { uniquePrefix } from './setup/prefix.ts'
 
-const RUNS = Number(process.env.LIVEDROP_MODEL_RUNS ?? 300)
+const RUNS = Number(process.env.LIVEDROP_MODEL_RUNS ?? 2_000)
 const HOUR_MS = 3_600_000
 const NAMES = ['ana', 'ben', 'cem']
 type Part = 'clear' | 'load' | 'rebuild'
