@@ -42,6 +42,7 @@ import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
 import { PostgresStockBook } from '../storage/stock/stock-book.ts'
 import { AnswerMemory } from './api/answer-memory.ts'
+import { docsRoutes } from './api/docs.ts'
 import { DropPages } from './api/drop-pages.ts'
 import { KeptAnswers } from './api/kept-answers.ts'
 import { apiRoutes } from './api/routes.ts'
@@ -183,7 +184,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const dropPages = new DropPages({ drops, ledger: readLedger, clock, log })
   const kept = new KeptAnswers(clock)
   ears.push(hearTouches(wire, [kept, dropPages]))
-  const routes = apiRoutes({
+  const api = apiRoutes({
     ...{ drops, dropPages, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health },
     nowMs: () => clock.nowMs(),
     accounts: new Accounts(edgePostgres.sql),
@@ -198,6 +199,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     memory: new AnswerMemory(),
     announceAgenda: () => void bus.publish(subjects.agenda, new Uint8Array()),
   })
+
+  const routes = config.docs ? [...api, ...docsRoutes()] : api
 
   // --- the door ------------------------------------------------------------------------------------------------------
   serveNative(app, { gateway, log, origins: config.origins })
