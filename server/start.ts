@@ -41,7 +41,6 @@ import { Outbox } from '../storage/outbox/outbox.ts'
 import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
 import { PostgresStockBook } from '../storage/stock/stock-book.ts'
-import { AnswerMemory } from './api/answer-memory.ts'
 import { apiRoutes } from './api/routes.ts'
 import { WaitingBuyers } from './api/settlements.ts'
 import type { Config } from './config.ts'
@@ -190,7 +189,6 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     inbox,
     products: new Products(edgePostgres.sql),
     passwords: new Passwords(),
-    memory: new AnswerMemory(),
     announceAgenda: () => void bus.publish(subjects.agenda, new Uint8Array()),
   })
 
