@@ -94,7 +94,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const ledger = new RedisLedger(ledgerRedis, prefix)
   const readLedger = new RedisLedger(readRedis, prefix)
   const leases = new RedisLeases(leaseRedis, prefix)
-  const book = new PostgresDropBook(roomPostgres.sql)
+  const book = new PostgresDropBook(roomPostgres.sql, () => publisher.poke())
   const drops = new Drops(edgePostgres.sql)
   const orders = new OrderReader(edgePostgres.sql)
   const follows = new Follows(edgePostgres.sql)
