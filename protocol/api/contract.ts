@@ -11,7 +11,7 @@ export const readContract = endpoint({
   who: 'anyone',
   limit: 'read',
   key: 'none',
-  cache: 'public',
+  cache: { ms: 60_000, shows: [] },
   answers: { 200: z.looseObject({ openapi: z.string() }) },
   refusals: [],
   example: { answers: { 200: { openapi: '3.1.0' } } },

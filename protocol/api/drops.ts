@@ -78,6 +78,7 @@ export const createDrop = endpoint({
   limit: 'write',
   key: 'optional',
   cache: 'private',
+  touches: ['drops'],
   body: z
     .strictObject({
       productId: productIdSchema,
@@ -119,7 +120,7 @@ export const readDrop = endpoint({
   who: 'anyone',
   limit: 'read',
   key: 'none',
-  cache: 'public',
+  cache: { ms: 100, shows: ['drop/:id'] },
   params: z.object({ id: dropIdSchema }),
   answers: { 200: dropSchema },
   refusals: [],
@@ -136,7 +137,7 @@ export const listDrops = endpoint({
   who: 'anyone',
   limit: 'read',
   key: 'none',
-  cache: 'public',
+  cache: { ms: 1_000, shows: ['drops'], by: ['phase', 'creator', 'limit'] },
   query: z.object({
     phase: z.enum(PHASES).optional(),
     creator: creatorIdSchema.optional(),
@@ -163,6 +164,7 @@ export const changeDrop = endpoint({
   limit: 'write',
   key: 'none',
   cache: 'private',
+  touches: ['drop/:id', 'drops'],
   params: z.object({ id: dropIdSchema }),
   body: z
     .strictObject({
@@ -225,6 +227,7 @@ const control = <Action extends DropAction>(action: Action, summary: string, pha
     limit: 'write',
     key: 'required',
     cache: 'private',
+    touches: ['drop/:id', 'drops'],
     params: z.object({ id: dropIdSchema }),
     answers: { 200: controlledSchema },
     refusals: ['conflict', 'unavailable'],
@@ -254,6 +257,7 @@ export const restockDrop = endpoint({
   limit: 'write',
   key: 'required',
   cache: 'private',
+  touches: ['drop/:id', 'drops'],
   params: z.object({ id: dropIdSchema }),
   body: z.strictObject({ lines: restockLinesSchema }),
   answers: { 200: controlledSchema },

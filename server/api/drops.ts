@@ -25,7 +25,7 @@ import { formatLines, type Line } from '../../protocol/lines.ts'
 import { ORIGIN } from '../../protocol/position.ts'
 import { isOver } from '../../rooms/drop.ts'
 import type { ControlReply } from '../../rooms/letters.ts'
-import type { Adjustment, Herald, Ledger, Log } from '../../rooms/ports.ts'
+import type { Adjustment, Herald } from '../../rooms/ports.ts'
 import type { Replanned, Replanning } from '../../rooms/replanning.ts'
 import type { Rooms } from '../../rooms/router.ts'
 import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
@@ -33,6 +33,7 @@ import { type StockBook, TOTAL_MAX } from '../../storage/stock/stock-book.ts'
 import type { Identity } from '../inbound/session.ts'
 import { formatDropCursor, parseDropCursor } from './cursor.ts'
 import { viewDrop } from './drop-answer.ts'
+import type { DropPages } from './drop-pages.ts'
 import { isoTime } from './iso-time.ts'
 import { asCreator } from './products.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
@@ -42,13 +43,12 @@ import { keyMismatch, writeKeyOf } from './write-key.ts'
 export interface DropsWorld {
   drops: Pick<Drops, 'create' | 'byId' | 'list' | 'announce'>
   stock: Pick<StockBook, 'restock'>
-  ledger: Pick<Ledger, 'read'>
+  dropPages: Pick<DropPages, 'look'>
   rooms: Pick<Rooms, 'control'>
   herald: Pick<Herald, 'news'>
   replanning: Pick<Replanning, 'change'>
   /** Tells every node that a drop was scheduled, so that it is opened on time. Never throws. */
   announceAgenda: () => void
-  log: Pick<Log, 'warn'>
   /** The drop clock. */
   nowMs(): number
 }
@@ -86,10 +86,10 @@ export function dropRoutes(world: DropsWorld): Route[] {
     }),
 
     route(readDrop, async ({ params }) => {
-      const [record, state] = await Promise.all([drops.byId(params.id), readState(world, params.id)])
-      if (record === undefined) return refuse('not_found', { detail: 'no such drop' })
+      const look = await world.dropPages.look(params.id)
+      if (look === undefined) return refuse('not_found', { detail: 'no such drop' })
 
-      return answer(200, viewDrop(record, state))
+      return answer(200, viewDrop(look.record, look.state))
     }),
 
     route(listDrops, async ({ query }) => {
@@ -274,13 +274,4 @@ function unknownThing(what: 'unknown_product' | 'unknown_sku'): Refusal {
       ? { at: 'body.productId', message: 'no such product of this creator' }
       : { at: 'body.items', message: 'the product has no such sku' }
   return refuse('bad_request', { errors: [error] })
-}
-
-async function readState({ ledger, log }: DropsWorld, drop: DropId) {
-  try {
-    return await ledger.read(drop)
-  } catch (cause) {
-    log.warn('api.ledger_not_read', { drop, cause })
-    return undefined
-  }
 }

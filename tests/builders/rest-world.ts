@@ -11,6 +11,7 @@ import { formatLines, type Line } from '../../protocol/lines.ts'
 import type { ControlReply, OrderReply } from '../../rooms/letters.ts'
 import type { Adjustment, Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
 import type { DropChange, Replanned } from '../../rooms/replanning.ts'
+import { DropPages } from '../../server/api/drop-pages.ts'
 import { type ApiWorld, apiRoutes } from '../../server/api/routes.ts'
 import { WaitingBuyers } from '../../server/api/settlements.ts'
 import { Cancellations } from '../../server/inbound/cancellations.ts'
@@ -20,6 +21,7 @@ import type { DropRecord } from '../../storage/drops/drops.ts'
 import type { OrderRecord } from '../../storage/orders/order-reader.ts'
 import type { RestockAnswer, StockBook } from '../../storage/stock/stock-book.ts'
 import type { WriteKey, WriteKind } from '../../storage/write-keys.ts'
+import { HandClock } from './hand-clock.ts'
 
 export const SECRET = 'a secret for tests, 32 bytes at least, known to nobody'
 
@@ -239,7 +241,12 @@ export function restWorld() {
           .filter((one) => after === undefined || [one.opensAtMs, one.drop] > [after.opensAtMs, after.drop])
           .slice(0, limit),
     },
-    ledger: { read: async (drop) => answers.ledger(drop) },
+    dropPages: new DropPages({
+      drops: { byId: async (drop) => drops.get(drop) },
+      ledger: { read: async (drop) => answers.ledger(drop) },
+      clock: new HandClock(),
+      log: { warn: log },
+    }),
     rooms: {
       order: async (drop, claim) => {
         asked.orders.push({ drop, claim })
@@ -267,7 +274,6 @@ export function restWorld() {
     announceAgenda: () => {
       asked.agendas += 1
     },
-    log: { warn: log },
     orders: {
       byId: async (orderId, buyer) => orders.find((order) => order.orderId === orderId && order.buyer === buyer),
       listOfDrop: async (drop, { state, after, limit }) =>
