@@ -29,12 +29,18 @@ export class HttpReply {
   readonly #question: HttpQuestion
   readonly #options: ReplyOptions
   #done = false
+  #noted: Headers = {}
 
   constructor(res: HttpResponse, question: HttpQuestion, options: ReplyOptions) {
     this.#res = res
     this.#question = question
     this.#options = options
     res.onAborted(() => this.#finish('gone'))
+  }
+
+  /** Goes with whatever is answered. */
+  note(headers: Headers): void {
+    this.#noted = headers
   }
 
   answer({ status, body, headers }: Answer, cache: Endpoint['cache']): void {
@@ -69,7 +75,7 @@ export class HttpReply {
     if (this.#done) return
 
     this.#finish(status)
-    const headers = { ...own, ...this.#common() }
+    const headers = { ...own, ...this.#noted, ...this.#common() }
     this.#res.cork(() => {
       this.#res.writeStatus(`${status} ${STATUS_CODES[status] ?? 'Answer'}`)
       for (const [name, value] of Object.entries(headers)) this.#res.writeHeader(name, value)

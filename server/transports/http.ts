@@ -10,10 +10,10 @@
  * by uWebSockets.js, so two answers can never change places.
  */
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js'
-import type { Limit } from '../../protocol/api/endpoint.ts'
-import type { UserId } from '../../protocol/ids.ts'
 import { isRefusal, type Refusal, refuse } from '../api/refusal.ts'
 import type { Answer, Route } from '../api/route.ts'
+import { Addresses } from '../inbound/addresses.ts'
+import type { RestAdmission } from '../inbound/rest-admission.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 import type { NodeLog } from '../log.ts'
 import { BODY_MAX, readBody } from './http-body.ts'
@@ -32,12 +32,9 @@ export interface HttpWorld {
   origins: readonly string[]
   log: Pick<NodeLog, 'debug' | 'error'>
   /** How often somebody may. Without it everybody may always. */
-  admission?: HttpAdmission
-}
-
-export interface HttpAdmission {
-  /** Undefined: go on. Must not wait. */
-  admit(limit: Limit, who: { address: string; user?: UserId }): { retryAfterMs: number } | undefined
+  admission?: Pick<RestAdmission, 'admit'>
+  /** Whose word on addresses is believed. Without it nobody's. */
+  addresses?: Addresses
 }
 
 export interface HttpLimits {
@@ -56,6 +53,7 @@ export class Http {
   readonly #limits: HttpLimits
   readonly #table: HttpTable
   readonly #origins: Origins
+  readonly #addresses: Addresses
   #inFlight = 0
 
   constructor(world: HttpWorld, limits: HttpLimits = HTTP_LIMITS) {
@@ -63,6 +61,7 @@ export class Http {
     this.#limits = limits
     this.#table = new HttpTable(world.routes)
     this.#origins = new Origins(world.origins)
+    this.#addresses = world.addresses ?? new Addresses([])
   }
 
   /** Requests that are being answered. */
@@ -141,7 +140,7 @@ export class Http {
       timer = setTimeout(() => resolve(late), this.#limits.handlerMs)
     })
     try {
-      const said = await Promise.race([this.#ask(found, question, body), tooLate])
+      const said = await Promise.race([this.#ask(found, question, body, reply), tooLate])
       if (isRefusal(said)) reply.refuse(said)
       else reply.answer(said, found.route.endpoint.cache)
     } catch (cause) {
@@ -151,20 +150,26 @@ export class Http {
     }
   }
 
-  async #ask({ route, params }: FoundRoute, question: HttpQuestion, body: Buffer): Promise<Answer | Refusal> {
+  async #ask(
+    { route, params }: FoundRoute,
+    question: HttpQuestion,
+    body: Buffer,
+    reply: HttpReply,
+  ): Promise<Answer | Refusal> {
     const { who, limit } = route.endpoint
-    const caller = await admitted(who, question.headers.get('authorization'), this.#world.tokens)
+    const { headers, address } = question
+    const caller = await admitted(who, headers.get('authorization'), this.#world.tokens)
+    const network = this.#addresses.networkOf(address, headers.get('x-forwarded-for'))
+
+    // Whoever is not let in is counted as nobody, so that tokens cannot be tried for ever.
+    const isSomebody = caller !== undefined && !isRefusal(caller)
+    const counted = this.#world.admission?.admit(limit, isSomebody ? { network, user: caller.user } : { network })
+    if (counted !== undefined) reply.note(counted.headers)
+    if (counted?.retryAfterMs !== undefined) return refuse('rate_limited', { retryAfterMs: counted.retryAfterMs })
     if (caller !== undefined && isRefusal(caller)) return caller
 
-    const { address } = question
-    const held = this.#world.admission?.admit(
-      limit,
-      caller === undefined ? { address } : { address, user: caller.user },
-    )
-    if (held !== undefined) return refuse('rate_limited', { retryAfterMs: held.retryAfterMs })
-
     const input = readInput(route.endpoint, question, params, body)
-    return isRefusal(input) ? input : route.answer({ ...input, caller })
+    return isRefusal(input) ? input : route.answer({ ...input, caller, network })
   }
 
   #fail({ requestId, method, path }: HttpQuestion, reply: HttpReply, cause: unknown): void {
