@@ -9,7 +9,7 @@ import { Addresses } from './inbound/addresses.ts'
 import { Doorkeeper } from './inbound/doorkeeper.ts'
 import type { SessionLimits } from './inbound/gateway-greeting.ts'
 import type { Pace } from './inbound/gcra.ts'
-import { Paces, paceMemory } from './inbound/paces.ts'
+import { PaceMemory, Paces } from './inbound/paces.ts'
 import { RestAdmission } from './inbound/rest-admission.ts'
 import { SignInGuard } from './inbound/sign-in-guard.ts'
 import type { Limits } from './limits.ts'
@@ -38,25 +38,25 @@ export interface Admission {
 
 export function admissionOf(world: AdmissionWorld): Admission {
   const { limits, log } = world
-  const memory = paceMemory()
-  const paces = (kind: string, pace: Pace | undefined) =>
-    pace === undefined ? undefined : new Paces(kind, pace, memory, world.monotonicMs)
+  const memory = new PaceMemory()
+  const paces = (pace: Pace | undefined) =>
+    pace === undefined ? undefined : new Paces(pace, memory, world.monotonicMs)
 
-  const buyers = paces('buyer', limits.orders)
-  const perNetwork = paces('nobody', limits.anonymous)
-  const signIns = paces('sign-in', limits.signIns)
+  const buyers = paces(limits.orders)
+  const perNetwork = paces(limits.anonymous)
+  const signIns = paces(limits.signIns)
   return {
     addresses: new Addresses(world.trustedProxies),
     buyers: buyers === undefined ? undefined : { take: (buyer: UserId) => buyers.take(buyer) },
     sessions: { messages: limits.messages, socketsPerUser: limits.socketsPerUser },
     rest: new RestAdmission({
-      read: { perUser: paces('read', limits.reads), perNetwork },
-      write: { perUser: paces('write', limits.writes), perNetwork },
-      order: { perUser: paces('order', limits.orders), perNetwork },
+      read: { perUser: paces(limits.reads), perNetwork },
+      write: { perUser: paces(limits.writes), perNetwork },
+      order: { perUser: paces(limits.orders), perNetwork },
       sign_in: { perUser: undefined, perNetwork: signIns },
     }),
     door: new Doorkeeper({
-      handshakes: paces('handshake', limits.handshakes),
+      handshakes: paces(limits.handshakes),
       limits,
       sockets: world.sockets,
       loopDelayMs: world.loopDelayMs,
@@ -65,8 +65,8 @@ export function admissionOf(world: AdmissionWorld): Admission {
     }),
     signIns: new SignInGuard({
       shared: world.shared,
-      account: paces('password', limits.passwords),
-      network: paces('sign-in-here', limits.signIns),
+      account: paces(limits.passwords),
+      network: paces(limits.signIns),
       log,
     }),
   }

@@ -1,7 +1,7 @@
 /** How often a buyer may order, over all sockets and nodes. */
 import { describe, expect, it } from 'vitest'
 import { handOver } from '../rooms/handover.ts'
-import { Paces, paceMemory } from '../server/inbound/paces.ts'
+import { PaceMemory, Paces } from '../server/inbound/paces.ts'
 import { ask, dropOf, sku } from './builders/people.ts'
 import { RoomWorld } from './builders/room-world.ts'
 
@@ -9,7 +9,7 @@ const PACE = { intervalMs: 200, burst: 3 }
 
 async function paced(...names: string[]) {
   const world = new RoomWorld()
-  world.pace = () => new Paces('buyer', PACE, paceMemory(), world.clock.monotonicMs)
+  world.pace = () => new Paces(PACE, new PaceMemory(), world.clock.monotonicMs)
   const drop = world.addDrop(dropOf('one'), { items: [{ sku: sku('shoe'), total: 1_000 }] })
   const nodes = names.map((name) => world.node(name))
   await world.clock.advance(2_000)

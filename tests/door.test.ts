@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { Addresses } from '../server/inbound/addresses.ts'
 import { Doorkeeper, type DoorLimits, type DoorWorld } from '../server/inbound/doorkeeper.ts'
-import { Paces, paceMemory } from '../server/inbound/paces.ts'
+import { PaceMemory, Paces } from '../server/inbound/paces.ts'
 import { LoopDelay } from '../server/loop-delay.ts'
 import { listen, newApp } from '../server/transports/http-listener.ts'
 import { serveNative } from '../server/transports/native.ts'
@@ -26,7 +26,7 @@ function doorOf(limits: Partial<DoorLimits>, world: Partial<DoorWorld> = {}) {
 describe('the door', () => {
   it('[Q10] counts handshakes of a network, and says when the next one is taken', () => {
     let nowMs = 1
-    const handshakes = new Paces('handshake', { intervalMs: 50, burst: 40 }, paceMemory(), () => nowMs)
+    const handshakes = new Paces({ intervalMs: 50, burst: 40 }, new PaceMemory(), () => nowMs)
     const { keeper } = doorOf({}, { handshakes })
 
     const turned = Array.from({ length: 100 }, () => keeper.knock('192.0.2.1')).filter((said) => said !== undefined)
@@ -90,7 +90,7 @@ afterEach(() => {
 
 async function serve(limits: Partial<DoorLimits>, trusted: string[] = [], burst = 1_000) {
   const world = new EdgeWorld()
-  const handshakes = new Paces('handshake', { intervalMs: 60_000, burst }, paceMemory(), () => 1)
+  const handshakes = new Paces({ intervalMs: 60_000, burst }, new PaceMemory(), () => 1)
   const { keeper } = doorOf(limits, { handshakes, sockets: () => world.roll.size })
   const app = newApp()
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined }

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { leftOf, type Pace, taken, waitOf } from '../server/inbound/gcra.ts'
-import { Paces, paceMemory } from '../server/inbound/paces.ts'
+import { PaceMemory, Paces } from '../server/inbound/paces.ts'
 import { isPace, paceOf } from '../server/limits.ts'
 
 const paces = fc.record({
@@ -100,12 +100,12 @@ describe('the pace of many', () => {
   const pace = { intervalMs: 100, burst: 3 }
 
   it('[Q3] remembers so many and no more, whatever they are called', () => {
-    const memory = paceMemory(1_000)
-    const made = new Paces('made-up', pace, memory, () => 1)
+    const memory = new PaceMemory(1_000)
+    const made = new Paces(pace, memory, () => 1)
 
     for (let name = 0; name < 5_000; name += 1) expect(made.take(`${name}`)).toBe(0)
 
-    expect(memory.size).toBe(1_000)
+    expect(memory.names).toBe(1_000)
   })
 
   it('[Q3] forgets only to the favour of the forgotten: nobody is let in less often than with memory for all', () => {
@@ -115,8 +115,8 @@ describe('the pace of many', () => {
     fc.assert(
       fc.property(tries, fc.integer({ min: 1, max: 4 }), (attempts, remembered) => {
         let nowMs = 0
-        const some = new Paces('x', pace, paceMemory(remembered), () => nowMs)
-        const all = new Paces('x', pace, paceMemory(1_000), () => nowMs)
+        const some = new Paces(pace, new PaceMemory(remembered), () => nowMs)
+        const all = new Paces(pace, new PaceMemory(1_000), () => nowMs)
         const lead = new Map<string, number>()
 
         for (const [who, pauseMs] of attempts) {
@@ -131,9 +131,9 @@ describe('the pace of many', () => {
   })
 
   it('[Q3] one name in two kinds is two, and a flood of one leaves the other as it was', () => {
-    const memory = paceMemory()
-    const reads = new Paces('read', pace, memory, () => 1)
-    const writes = new Paces('write', pace, memory, () => 1)
+    const memory = new PaceMemory()
+    const reads = new Paces(pace, memory, () => 1)
+    const writes = new Paces(pace, memory, () => 1)
 
     const flood = Array.from({ length: 1_000 }, () => reads.take('ana'))
 

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Addresses } from '../server/inbound/addresses.ts'
 import type { Pace } from '../server/inbound/gcra.ts'
-import { Paces, paceMemory } from '../server/inbound/paces.ts'
+import { PaceMemory, Paces } from '../server/inbound/paces.ts'
 import { RestAdmission, type RestLimit, type RestPaces } from '../server/inbound/rest-admission.ts'
 import { httpNode, type Knock } from './builders/http-node.ts'
 import { restWorld } from './builders/rest-world.ts'
@@ -17,14 +17,13 @@ const free: RestPaces = { perUser: undefined, perNetwork: undefined }
 /** A node on which time stands still until a test moves it. */
 async function node(limits: Partial<Record<RestLimit, Pace>>, trusted: string[] = [], anonymous?: Pace) {
   const time = { nowMs: 1 }
-  const memory = paceMemory()
-  const paces = (kind: string, pace?: Pace) =>
-    pace === undefined ? undefined : new Paces(kind, pace, memory, () => time.nowMs)
-  const nobody = paces('nobody', anonymous)
-  const per = (limit: RestLimit): RestPaces => ({ perUser: paces(limit, limits[limit]), perNetwork: nobody })
+  const memory = new PaceMemory()
+  const paces = (pace?: Pace) => (pace === undefined ? undefined : new Paces(pace, memory, () => time.nowMs))
+  const nobody = paces(anonymous)
+  const per = (limit: RestLimit): RestPaces => ({ perUser: paces(limits[limit]), perNetwork: nobody })
   const admission = new RestAdmission({
     ...{ read: per('read'), write: per('write'), order: per('order') },
-    sign_in: { ...free, perNetwork: paces('sign_in', limits.sign_in) },
+    sign_in: { ...free, perNetwork: paces(limits.sign_in) },
   })
   const world = restWorld()
   const http = await httpNode({

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
 import type { Pace } from '../server/inbound/gcra.ts'
-import { Paces, paceMemory } from '../server/inbound/paces.ts'
+import { PaceMemory, Paces } from '../server/inbound/paces.ts'
 import { SignInGuard } from '../server/inbound/sign-in-guard.ts'
 import { RedisPaces } from '../storage/paces/redis-paces.ts'
 import { connectRedis, type RedisConnection } from '../storage/redis.ts'
@@ -25,9 +25,9 @@ function nodes(shared: Shared, count = 2, passwords: Pace | undefined = PASSWORD
   const said: string[] = []
   const log = { warn: (event: string) => void said.push(event), info: (event: string) => void said.push(event) }
   const guards = Array.from({ length: count }, () => {
-    const paces = (kind: string, pace: Pace) => new Paces(kind, pace, paceMemory(), () => 1)
-    const account = passwords === undefined ? undefined : paces('password', passwords)
-    return new SignInGuard({ shared, account, network: paces('sign-in', SIGN_INS), log })
+    const paces = (pace: Pace) => new Paces(pace, new PaceMemory(), () => 1)
+    const account = passwords === undefined ? undefined : paces(passwords)
+    return new SignInGuard({ shared, account, network: paces(SIGN_INS), log })
   })
   /** So many tries, one after another over all nodes: how many were let in. */
   const tries = async (times: number, email: string, network: string) => {
