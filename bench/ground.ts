@@ -32,6 +32,8 @@ const TOKEN_TTL_MS = 2 * 60 * 60_000
 
 export interface GroundOptions {
   nodes: number
+  /** Settings of the nodes besides those of a bench. */
+  env?: Readonly<Record<string, string>>
   onStep?: (line: string) => void
   /** What the nodes log, warnings and worse. */
   onLog?: (line: string) => void
@@ -45,7 +47,7 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
   const cluster = await startCluster({
     dataDir,
     nodes: options.nodes,
-    env: { LIVEDROP_LOG_LEVEL: 'warn', LIVEDROP_LIMITS: 'none' },
+    env: { LIVEDROP_LOG_LEVEL: 'warn', LIVEDROP_LIMITS: 'none', ...options.env },
     onStep: (step) => step.state === 'done' && options.onStep?.(`${step.name}  ${step.ms} ms  ${step.detail}`),
     onLog: (node, line) => options.onLog?.(`[${node}] ${line}`),
   })
