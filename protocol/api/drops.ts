@@ -6,15 +6,15 @@
  */
 import { z } from 'zod'
 import { creatorIdSchema, dropIdSchema, productIdSchema, skuSchema } from '../ids.ts'
-import { strictLinesSchema } from '../lines.ts'
+import { OF_A_RESTOCK, restockLinesSchema } from '../lines.ts'
 import { positionSchema } from '../position.ts'
 import { PHASES } from '../verdicts.ts'
 import { endpoint } from './endpoint.ts'
 import { currencySchema, priceMinorSchema, timeInputSchema, timeSchema, titleText, unitLimitSchema } from './fields.ts'
 import { cursorSchema, limitSchema, pageOf } from './pages.ts'
 
-export const ITEMS_MAX = 64
-export const STOCK_MAX = 10_000_000
+export const ITEMS_MAX = OF_A_RESTOCK.linesMax
+export const STOCK_MAX = OF_A_RESTOCK.qtyMax
 
 /** `stock`: units of the whole drop. `limitPerBuyer`: units one buyer may have, null for no limit. */
 const dropItemSchema = z.object({
@@ -259,7 +259,7 @@ export const restockDrop = endpoint({
   cache: 'private',
   touches: ['drop/:id', 'drops'],
   params: z.object({ id: dropIdSchema }),
-  body: z.strictObject({ lines: strictLinesSchema }),
+  body: z.strictObject({ lines: restockLinesSchema }),
   answers: { 200: controlledSchema },
   refusals: ['conflict', 'key_mismatch', 'unavailable'],
   example: {
