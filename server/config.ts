@@ -25,6 +25,7 @@ export interface Config {
   origins: readonly string[]
   nodeId: NodeId
   prefix: string
+  graceMs: number
   logLevel: LogLevel
 }
 
@@ -52,6 +53,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     origins: found.LIVEDROP_ORIGINS,
     nodeId: found.LIVEDROP_NODE_ID ?? (`node-${randomBytes(5).toString('hex')}` as NodeId),
     prefix: found.LIVEDROP_PREFIX,
+    graceMs: found.LIVEDROP_GRACE_MS,
     logLevel: found.LIVEDROP_LOG_LEVEL,
   }
 }

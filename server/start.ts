@@ -196,7 +196,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
 
   // --- the door ------------------------------------------------------------------------------------------------------
   serveNative(app, { gateway, log, origins: config.origins })
-  new Http({ routes, tokens, origins: config.origins, log }).attach(app)
+  const http = new Http({ routes, tokens, origins: config.origins, log })
+  http.attach(app)
   hub.start()
   roll.start()
   const listener = await listen(app, config.host, config.port)
@@ -206,10 +207,12 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   return {
     url,
     stop: () =>
-      stopInOrder({
-        ...{ health, listener, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher, clock, log },
-        app,
-        stores,
-      }),
+      stopInOrder(
+        {
+          ...{ health, listener, http, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher },
+          ...{ app, clock, stores, log },
+        },
+        config.graceMs,
+      ),
   }
 }

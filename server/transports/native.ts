@@ -57,7 +57,7 @@ export function serveNative(app: TemplatedApp, world: NativeWorld): void {
     sendPingsAutomatically: true,
     maxLifetime: LIFETIME_MIN,
 
-    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins)),
+    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins, gateway.isOpen)),
     open: (ws) => safely(log, () => ws.getUserData().peer.begin(ws, gateway)),
     message: (ws, message, isBinary) =>
       safely(log, () => ws.getUserData().peer.hear(new Uint8Array(message), isBinary, gateway)),
@@ -86,7 +86,13 @@ function safely(log: Log, call: () => void): void {
 
 // --- the handshake -------------------------------------------------------------------------------------------------------
 
-function shake(res: HttpResponse, req: HttpRequest, context: us_socket_context_t, origins: ReadonlySet<string>) {
+function shake(
+  res: HttpResponse,
+  req: HttpRequest,
+  context: us_socket_context_t,
+  origins: ReadonlySet<string>,
+  isOpen: boolean,
+) {
   const origin = req.getHeader('origin')
   const key = req.getHeader('sec-websocket-key')
   const version = req.getHeader('sec-websocket-version')
@@ -103,6 +109,7 @@ function shake(res: HttpResponse, req: HttpRequest, context: us_socket_context_t
   if (protocol === undefined) {
     return refuse(res, '400 Bad Request', `offer a sub-protocol: ${Object.keys(SUBPROTOCOLS).join(' or ')}`)
   }
+  if (!isOpen) return refuse(res, '503 Service Unavailable', 'this node is leaving, another one answers')
 
   // Only the first one is echoed: a browser refuses a server that echoes what looks like a second one.
   res.upgrade({ peer: new NativePeer(SUBPROTOCOLS[protocol], token) } satisfies Carried, key, protocol, '', context)
@@ -111,6 +118,7 @@ function shake(res: HttpResponse, req: HttpRequest, context: us_socket_context_t
 function refuse(res: HttpResponse, status: string, why: string): void {
   res.cork(() => {
     res.writeStatus(status)
+    if (status.startsWith('503')) res.writeHeader('Retry-After', '1')
     if (status.startsWith('400')) res.writeHeader('Sec-WebSocket-Version', '13')
     res.writeHeader('Content-Type', 'text/plain; charset=utf-8')
     res.end(`${why}\n`)
