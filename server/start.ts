@@ -13,6 +13,7 @@ import { NatsEventConsumer } from '../bus/nats-event-consumer.ts'
 import { NatsEventStream } from '../bus/nats-event-stream.ts'
 import { listenSettled, NewsListener } from '../bus/news-listener.ts'
 import { subjects as subjectsOf } from '../bus/subjects.ts'
+import { ViewerCounts } from '../bus/viewer-counts.ts'
 import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
 import { Agenda } from '../rooms/agenda.ts'
@@ -105,6 +106,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const app = newApp()
   const broadcaster = nativeBroadcaster(app)
   const notices = new Notices({ clock, log, follows, broadcaster })
+  const viewerCounts = new ViewerCounts(wire)
   const hub = new Hub({
     clock,
     random,
@@ -114,6 +116,11 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     broadcaster,
     notices,
     feed: new NewsListener(wire),
+    viewers: {
+      live: () => members.live(),
+      say: (drop, count, asks) => viewerCounts.say(drop, count, asks),
+      listen: (drop, hear) => viewerCounts.listen(drop, hear),
+    },
   })
   const settlements = new WaitingBuyers()
   const settled = (list: readonly Settled[]) => {

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { type Ground, openGround } from '../bench/ground.ts'
+import { type Ground, type GroundOptions, openGround } from '../bench/ground.ts'
 import { Client, type OrderAnswer, type OrderEnd, type Transport, wsTransport } from '../client/client.ts'
 import type { LocalNode } from '../stack/local-node.ts'
 import { WatchedFrames } from './builders/watched-frames.ts'
@@ -17,10 +17,11 @@ interface Bought {
   end: OrderEnd | undefined
 }
 
+const grounds: Ground[] = []
 let ground: Ground
 const passedBy = new Set<string>()
 beforeAll(async () => {
-  ground = await openGround({
+  ground = await open({
     nodes: 3,
     env: { LIVEDROP_LOG_LEVEL: 'info' },
     onLog: (line) => {
@@ -29,7 +30,13 @@ beforeAll(async () => {
     },
   })
 }, 60_000)
-afterAll(() => ground.close(), 40_000)
+afterAll(() => Promise.all(grounds.map((one) => one.close())), 60_000)
+
+async function open(options: GroundOptions): Promise<Ground> {
+  const opened = await openGround(options)
+  grounds.push(opened)
+  return opened
+}
 
 /** Orders one thing after the other until it is told to stop, and waits for the end of each. */
 async function buy(client: Client, drop: string, goesOn: () => boolean, accepted: () => void): Promise<Bought[]> {
@@ -64,7 +71,9 @@ async function askReadiness(node: LocalNode): Promise<string[]> {
 }
 
 describe('a rolling restart of three nodes in a storm', () => {
-  it('[DD7] loses no order, and no watcher misses news', { timeout: 120_000 }, async () => {
+  it('[DD7, DD9] loses no order, no watcher misses news, and viewers are counted right after a kill -9', {
+    timeout: 120_000,
+  }, async () => {
     const { cluster, creator, stores } = ground
     if (cluster === undefined) throw new Error('this test ends its own nodes only')
     const drop = await creator.createDrop({ skus: ['ONE'], stockPerSku: STOCK, opensAt: new Date(Date.now() + 500) })
@@ -133,6 +142,41 @@ describe('a rolling restart of three nodes in a storm', () => {
     // Everybody came back by ticket: a deploy is no storm on whoever issues tokens.
     expect(tokensAsked).toBe(BUYERS)
     expect(gapMs).toBeLessThan(GAP_MAX_MS)
+
+    // Those of the node that dies come back to the others; the one that does not come back is missed everywhere.
+    const lonely = new WebSocket(urls[0] ?? '', 'livedrop.v1.json')
+    lonely.on('error', () => undefined)
+    lonely.on('open', () => {
+      lonely.send(JSON.stringify([{ type: 'hello' }, { type: 'watch', id: 'w', drop }]))
+    })
+    const viewers = () => watches.map((watch) => watch.state?.viewers)
+    await vi.waitFor(() => expect(viewers()).toEqual(Array(BUYERS).fill(BUYERS + 1)), 15_000)
+    const [dying] = urls.splice(0, 1)
+    cluster.nodes.find((node) => node.socketUrl === dying)?.kill()
+    await vi.waitFor(() => expect(viewers()).toEqual(Array(BUYERS).fill(BUYERS)), 15_000)
     for (const client of clients) client.close()
+  })
+})
+
+describe('a node that cannot leave in order', () => {
+  it('[DD11] ends with 3 when it is asked again, and when its time is over', { timeout: 120_000 }, async () => {
+    const { cluster } = await open({ nodes: 2, env: { LIVEDROP_GRACE_MS: '3000' } })
+    const postgres = cluster?.stack.servers.postgres?.pid
+    if (cluster === undefined || postgres === undefined) throw new Error('this test stops its own servers only')
+
+    // Every second a node asks it for drops that are due; and it does not answer.
+    process.kill(postgres, 'SIGSTOP')
+    try {
+      const [twice, late] = cluster.nodes
+      twice?.kill('SIGTERM')
+      late?.kill('SIGTERM')
+      await pause(1_000)
+      twice?.kill('SIGTERM')
+
+      expect(await twice?.exited).toBe(3)
+      expect(await late?.exited).toBe(3)
+    } finally {
+      process.kill(postgres, 'SIGCONT')
+    }
   })
 })
