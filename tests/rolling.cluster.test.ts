@@ -1,4 +1,5 @@
 /** A deploy in the middle of a storm: three real nodes leave one after the other, and nobody loses anything. */
+import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
@@ -165,7 +166,8 @@ describe('a node that cannot leave in order', () => {
     if (cluster === undefined || postgres === undefined) throw new Error('this test stops its own servers only')
 
     // Every second a node asks it for drops that are due; and it does not answer.
-    process.kill(postgres, 'SIGSTOP')
+    const frozen = [postgres, ...childrenOf(postgres)]
+    for (const pid of frozen) process.kill(pid, 'SIGSTOP')
     try {
       const [twice, late] = cluster.nodes
       twice?.kill('SIGTERM')
@@ -176,7 +178,12 @@ describe('a node that cannot leave in order', () => {
       expect(await twice?.exited).toBe(3)
       expect(await late?.exited).toBe(3)
     } finally {
-      process.kill(postgres, 'SIGCONT')
+      for (const pid of frozen) process.kill(pid, 'SIGCONT')
     }
   })
 })
+
+/** A connection of Postgres is a process of its own. */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+}
