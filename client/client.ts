@@ -14,16 +14,20 @@
 
 import type { Down } from '../protocol/down.ts'
 import type { DropId } from '../protocol/ids.ts'
+import type { Cancelled } from '../protocol/messages/cancel.ts'
 import type { ErrorMessage } from '../protocol/messages/error.ts'
+import type { Notice } from '../protocol/messages/notice.ts'
 import type { Confirmed, Revoked } from '../protocol/messages/order.ts'
 import type { Up } from '../protocol/up.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionState } from './connection-state.ts'
 import { Credentials, type GetToken } from './credentials.ts'
 import { DropClock } from './drop-clock.ts'
+import type { DropState } from './drop-state.ts'
 import { DropWatch, watchId } from './drop-watch.ts'
 import { Emitter } from './emitter.ts'
 import { Heartbeat, PROBE_MS } from './heartbeat.ts'
+import { browserHints } from './hints.ts'
 import type { OrderAnswer, WantedLine } from './order-answer.ts'
 import { OrderDesk, type OrderOptions } from './order-desk.ts'
 import { AUTH_ID, Renewal } from './renewal.ts'
@@ -34,17 +38,18 @@ export type { ConnectionState } from './connection-state.ts'
 export { OWN_CODES } from './connection-state.ts'
 export type { DropItem, DropState } from './drop-state.ts'
 export type { DropEvents, DropWatch } from './drop-watch.ts'
+export { type AppStateLike, browserHints, type NetInfoLike, nativeHints } from './hints.ts'
 export type { Accepted, OrderAnswer, OrderEnd, Refused, WantedLine } from './order-answer.ts'
 export type { OrderOptions } from './order-desk.ts'
 export type { Link, LinkEars, Transport } from './transport.ts'
 export type { Hint, Hints, Timer, World } from './world.ts'
-export { type NativeWebSocket, wsTransport } from './ws-transport.ts'
+export { json, type NativeWebSocket, type WireFormat, type WsOptions, wsTransport } from './ws-transport.ts'
 
 export interface ClientOptions {
   transport: Transport
   /** Without it, and when it answers nothing, the client watches but cannot order. */
   getToken?: GetToken
-  /** Tells of the network and of the app's visibility. */
+  /** Tells of the network and of the app's visibility; a browser's own events if nothing is given. */
   hints?: Hints
   world?: World
 }
@@ -52,7 +57,9 @@ export interface ClientOptions {
 export interface ClientEvents {
   connection: ConnectionState
   /** The end of any order of this user, also of one made elsewhere. */
-  settled: Confirmed | Revoked
+  settled: Confirmed | Revoked | Cancelled
+  /** What a creator whom this user follows has done; the inbox has it under the same id. */
+  notice: Notice
   /** An error that belongs to no question: a bug of ours, or a server of another version. */
   problem: ErrorMessage
 }
@@ -71,10 +78,10 @@ export class Client {
   readonly #watches = new Map<string, DropWatch>()
   /** Asked for on the link that is being opened. */
   readonly #behindHello = new Set<string>()
-  readonly #hints: Hints | undefined
+  readonly #hints: Hints
   #stopHints: (() => void) | undefined
 
-  constructor({ transport, getToken, hints, world = deviceWorld }: ClientOptions) {
+  constructor({ transport, getToken, hints = browserHints, world = deviceWorld }: ClientOptions) {
     const say = (message: Up) => this.#connection.say(message)
     const credentials = new Credentials(getToken)
     this.#world = world
@@ -100,7 +107,7 @@ export class Client {
 
   /** watch() and order() do it too; call it again after `closed`. */
   connect(): this {
-    this.#stopHints ??= this.#hints?.((hint) => this.#hint(hint))
+    this.#stopHints ??= this.#hints((hint) => this.#hint(hint))
     this.#connection.start()
     return this
   }
@@ -128,6 +135,11 @@ export class Client {
     if (this.#connection.state.name === 'idle') this.connect()
     else this.#connection.say(watch.question())
     return watch
+  }
+
+  /** What is known of a drop that is watched. */
+  known(drop: string): DropState | undefined {
+    return this.#watches.get(drop)?.state
   }
 
   /** Settles always, and never rejects: with the drop's verdict, or with `pending` when the time is up. */
@@ -192,8 +204,11 @@ export class Client {
         return this.#desk.outcome(message)
       case 'confirmed':
       case 'revoked':
+      case 'cancelled':
         this.#desk.settled(message)
         return this.#events.emit('settled', message)
+      case 'notice':
+        return this.#events.emit('notice', message)
       case 'auth_expiring':
         return void this.#renewal.renew()
       case 'auth':

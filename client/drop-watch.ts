@@ -2,7 +2,7 @@
  * One drop that the app watches: its state, kept by snapshots and news, through any number of links.
  *
  * A position never goes back: news of a lower one is a repetition and is ignored. News of another epoch cannot be added
- * to what is known, so the drop is asked for anew. After a cut the position is sent, and the node answers with everything
+ * to what is known, nor news that begins after what is known, so the drop is asked for anew. After a cut the position is sent, and the node answers with everything
  * that was missed or with a snapshot; a snapshot always replaces all.
  *
  * Each drop is resumed by its own `watch`, not by `hello.resume.drops`: it is sent right behind the hello, costs no round
@@ -86,9 +86,11 @@ export class DropWatch {
   }
 
   news(news: News) {
-    const { position } = news
-    if (this.#isBroken || (this.#state !== undefined && comparePositions(position, this.#state.position) < 0)) return
-    if (this.#state === undefined || position.epoch !== this.#state.position.epoch) {
+    const { position, from } = news
+    const known = this.#state?.position
+    if (this.#isBroken || (known !== undefined && comparePositions(position, known) < 0)) return
+    const isGap = from !== undefined && known !== undefined && comparePositions(from, known) > 0
+    if (this.#state === undefined || position.epoch !== known?.epoch || isGap) {
       this.#isBroken = true
       return this.#say(this.question())
     }
