@@ -23,7 +23,6 @@ import { Connection } from './connection.ts'
 import type { ConnectionState } from './connection-state.ts'
 import { Credentials, type GetToken } from './credentials.ts'
 import { DropClock } from './drop-clock.ts'
-import type { DropState } from './drop-state.ts'
 import { DropWatch, watchId } from './drop-watch.ts'
 import { Emitter } from './emitter.ts'
 import { Heartbeat, PROBE_MS } from './heartbeat.ts'
@@ -37,7 +36,7 @@ import { deviceWorld, type Hint, type Hints, type World } from './world.ts'
 export type { ConnectionState } from './connection-state.ts'
 export { OWN_CODES } from './connection-state.ts'
 export type { DropItem, DropState } from './drop-state.ts'
-export type { DropEvents, DropWatch } from './drop-watch.ts'
+export type { DropEvents, DropFailure, DropWatch } from './drop-watch.ts'
 export { type AppStateLike, browserHints, type NetInfoLike, nativeHints } from './hints.ts'
 export type { Accepted, OrderAnswer, OrderEnd, Refused, WantedLine } from './order-answer.ts'
 export type { OrderOptions } from './order-desk.ts'
@@ -137,9 +136,9 @@ export class Client {
     return watch
   }
 
-  /** What is known of a drop that is watched. */
-  known(drop: string): DropState | undefined {
-    return this.#watches.get(drop)?.state
+  /** What watch() answered, as long as it is not stopped. Asks for nothing. */
+  watched(drop: string): DropWatch | undefined {
+    return this.#watches.get(drop)
   }
 
   /** Settles always, and never rejects: with the drop's verdict, or with `pending` when the time is up. */

@@ -23,7 +23,12 @@ type OfKind<Kind extends Change['kind']> = Extract<Change, { kind: Kind }>
 export type DropEvents = { [Kind in Change['kind']]: OfKind<Kind> } & {
   snapshot: DropState
   changed: DropState
-  failed: { code: string; message: string }
+  failed: DropFailure
+}
+
+export interface DropFailure {
+  code: string
+  message: string
 }
 
 const ASK_AGAIN_MS = 1_000
@@ -35,6 +40,7 @@ export class DropWatch {
   readonly #over: () => void
   readonly #events = new Emitter<DropEvents>()
   #state: DropState | undefined
+  #failure: DropFailure | undefined
   #holders = 0
   /** What is known cannot be continued: only a snapshot helps. */
   #isBroken = false
@@ -50,6 +56,11 @@ export class DropWatch {
   /** The newest that is known; undefined before the first snapshot. */
   get state(): DropState | undefined {
     return this.#state
+  }
+
+  /** Why it cannot be watched; it is asked for again on a new link. */
+  get failure(): DropFailure | undefined {
+    return this.#failure
   }
 
   on<Name extends keyof DropEvents>(name: Name, listener: (what: DropEvents[Name]) => void): () => void {
@@ -80,6 +91,7 @@ export class DropWatch {
 
   snapshot(snapshot: Snapshot): void {
     this.#isBroken = false
+    this.#failure = undefined
     this.#state = stateOf(snapshot)
     this.#events.emit('snapshot', this.#state)
     this.#events.emit('changed', this.#state)
@@ -101,7 +113,10 @@ export class DropWatch {
   }
 
   refused({ code, message, retryable }: ErrorMessage) {
-    if (!retryable) return this.#events.emit('failed', { code, message })
+    if (!retryable) {
+      this.#failure = { code, message }
+      return this.#events.emit('failed', this.#failure)
+    }
 
     this.#again?.cancel()
     this.#again = this.#world.after(ASK_AGAIN_MS * (1 + this.#world.random()), () => this.#say(this.question()))

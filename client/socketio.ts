@@ -1,0 +1,2 @@
+/** x */
+export const socketio = 1
