@@ -112,14 +112,15 @@ export class DropWatch {
     this.#events.emit('changed', this.#state)
   }
 
-  refused({ code, message, retryable }: ErrorMessage) {
+  refused({ code, message, retryable, retryAfterMs = 0 }: ErrorMessage) {
     if (!retryable) {
       this.#failure = { code, message }
       return this.#events.emit('failed', this.#failure)
     }
 
     this.#again?.cancel()
-    this.#again = this.#world.after(ASK_AGAIN_MS * (1 + this.#world.random()), () => this.#say(this.question()))
+    const waitMs = Math.max(retryAfterMs, ASK_AGAIN_MS) + ASK_AGAIN_MS * this.#world.random()
+    this.#again = this.#world.after(waitMs, () => this.#say(this.question()))
   }
 }
 

@@ -88,8 +88,8 @@ export class OrderDesk {
     else order?.accepted(orderId, state)
   }
 
-  error({ id, retryable }: ErrorMessage): void {
-    for (const order of this.#open.values()) order.error(id, retryable)
+  error({ id, retryable, retryAfterMs }: ErrorMessage): void {
+    for (const order of this.#open.values()) order.error(id, retryable, retryAfterMs)
   }
 
   close(): void {
