@@ -19,6 +19,7 @@ import type { ErrorMessage } from '../protocol/messages/error.ts'
 import type { Notice } from '../protocol/messages/notice.ts'
 import type { Confirmed, Revoked } from '../protocol/messages/order.ts'
 import type { Up } from '../protocol/up.ts'
+import { type CancelAnswer, CancelDesk, type CancelledOrder } from './cancel-desk.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionState } from './connection-state.ts'
 import { Credentials, type GetToken } from './credentials.ts'
@@ -28,11 +29,12 @@ import { Emitter } from './emitter.ts'
 import { Heartbeat, PROBE_MS } from './heartbeat.ts'
 import { browserHints } from './hints.ts'
 import type { OrderAnswer, WantedLine } from './order-answer.ts'
-import { OrderDesk, type OrderOptions } from './order-desk.ts'
+import { OrderDesk, type OrderOptions, TIMEOUT_MS } from './order-desk.ts'
 import { AUTH_ID, Renewal } from './renewal.ts'
 import type { Transport } from './transport.ts'
 import { deviceWorld, type Hint, type Hints, type World } from './world.ts'
 
+export type { CancelAnswer, CancelledOrder } from './cancel-desk.ts'
 export type { ConnectionState } from './connection-state.ts'
 export { OWN_CODES } from './connection-state.ts'
 export type { DropItem, DropState } from './drop-state.ts'
@@ -74,6 +76,7 @@ export class Client {
   readonly #heartbeat: Heartbeat
   readonly #renewal: Renewal
   readonly #desk: OrderDesk
+  readonly #cancels: CancelDesk
   readonly #watches = new Map<string, DropWatch>()
   /** Asked for on the link that is being opened. */
   readonly #behindHello = new Set<string>()
@@ -88,6 +91,7 @@ export class Client {
     this.clock = new DropClock(world)
     this.#renewal = new Renewal(world, credentials, say)
     this.#desk = new OrderDesk(world, say, () => this.#renewal.renew())
+    this.#cancels = new CancelDesk(world, say)
     this.#heartbeat = new Heartbeat(world, say, () => this.#connection.silent())
     this.#connection = new Connection(world, transport, credentials, {
       changed: (state) => this.#changed(state),
@@ -149,6 +153,14 @@ export class Client {
     return answer
   }
 
+  /** Gives an order back. Settles always, and never rejects; `settled` follows with `cancelled`. */
+  cancel(order: CancelledOrder, { timeoutMs = TIMEOUT_MS }: { timeoutMs?: number } = {}): Promise<CancelAnswer> {
+    if (this.#connection.state.name === 'idle') this.connect()
+    const answer = this.#cancels.cancel(order, timeoutMs)
+    if (this.#connection.state.name === 'closed') this.#cancels.close()
+    return answer
+  }
+
   // --- the connection ------------------------------------------------------------------------------------------------------
 
   #questions(): Up[] {
@@ -164,10 +176,14 @@ export class Client {
         if (!this.#behindHello.has(drop)) this.#connection.say(watch.question())
       }
       this.#desk.online()
+      this.#cancels.online()
     } else {
       this.#heartbeat.stop()
       this.#renewal.over(false)
-      if (state.name === 'closed') this.#desk.close()
+      if (state.name === 'closed') {
+        this.#desk.close()
+        this.#cancels.close()
+      }
     }
     this.#events.emit('connection', state)
   }
@@ -198,7 +214,7 @@ export class Client {
       case 'news':
         return this.#watches.get(message.drop)?.news(message)
       case 'receipt':
-        return this.#desk.receipt(message)
+        return typeof message.id === 'string' ? this.#cancels.receipt(message) : this.#desk.receipt(message)
       case 'outcome':
         return this.#desk.outcome(message)
       case 'confirmed':
@@ -223,6 +239,7 @@ export class Client {
     if (typeof id === 'number') return this.#desk.error(error)
     if (id === undefined) return this.#events.emit('problem', error)
 
+    this.#cancels.error(error)
     for (const [drop, watch] of this.#watches) if (id === watchId(drop)) watch.refused(error)
   }
 }
