@@ -13,6 +13,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const run = promisify(execFile)
 const ROOT = join(import.meta.dirname, '..')
 const WITHIN = { timeout: 120_000 }
+const README = readFileSync(join(ROOT, 'client/README.md'), 'utf8')
+const STRICT = ['--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023', '--noEmit']
 const SUBPATHS = ['.', './msgpack', './socketio', './react', './testing']
 
 let place = ''
@@ -33,7 +35,8 @@ beforeAll(async () => {
   const modules = join(place, 'app/node_modules')
   for (const folder of ['@livedrop/client', '@types']) mkdirSync(join(modules, folder), { recursive: true })
   await run('tar', ['xzf', tarball, '--strip-components=1', '-C', join(modules, '@livedrop/client')])
-  for (const peer of ['react', '@types/react']) symlinkSync(join(ROOT, 'node_modules', peer), join(modules, peer))
+  for (const peer of ['react', '@types/react', 'socket.io-client', 'ws', '@types/ws'])
+    symlinkSync(join(ROOT, 'node_modules', peer), join(modules, peer))
 }, 240_000)
 
 afterAll(() => rmSync(place, { recursive: true, force: true }))
@@ -61,15 +64,51 @@ describe('the client’s package', () => {
     const sizes = JSON.parse(stdout) as { name: string; passed: boolean; size: number; sizeLimit: number }[]
 
     console.log(sizes.map(({ name, size }) => `${name} ${size}`).join(', '))
-    expect(sizes.map(({ name, passed }) => [name, passed])).toEqual([
-      ['core', true],
-      ['msgpack', true],
-      ['socketio', true],
-      ['react', true],
-    ])
+    expect(sizes.filter(({ passed }) => !passed)).toEqual([])
+    const said = [...README.matchAll(/^\| `@livedrop\/client(?:\/(\w+))?` \| ([\d.]+) kB/gm)]
+    expect(said.map(([, name]) => name ?? 'core')).toEqual(sizes.map(({ name }) => name))
+    for (const [at, { name, size }] of sizes.entries()) {
+      expect(Math.abs(Number(said[at]?.[2]) * 1_000 - size), `${name} in the README`).toBeLessThan(300)
+    }
     expect(sizes[0]).toMatchObject({ name: 'core', sizeLimit: 8_000 })
     expect(sizes[0]?.size).toBeGreaterThan(2_000)
   })
+
+  it('[J22] does what its README says: the test runs, and every other example is typed', async () => {
+    const example = (language: string) =>
+      [...README.matchAll(/^```(\w+)\n(.*?)^```/gms)]
+        .filter(([, one]) => one === language)
+        .map(([, , code]) => code ?? '')
+    const app = join(place, 'app')
+    const [test = ''] = example('js')
+    writeFileSync(join(app, 'readme-test.mjs'), test)
+    await node([join(app, 'readme-test.mjs')], app)
+
+    const typed = [...example('ts').map((code) => [code, 'mts']), ...example('tsx').map((code) => [code, 'tsx'])]
+    const files = typed.map(([code = '', ending], n) => {
+      const path = join(app, `readme-${n}.${ending}`)
+      writeFileSync(path, code)
+      return path
+    })
+    // What an example takes for granted: the app's own, and packages that are not installed here.
+    writeFileSync(
+      join(app, 'around.d.ts'),
+      `declare const session: { accessToken(why: { refresh: boolean }): string | undefined }
+declare const console: { log(what: unknown): void }
+declare function render(phase: string, left: number | undefined): void
+declare module 'react-native' {
+  export const AppState: { addEventListener(type: 'change' | 'blur', call: (state: 'active' | 'background') => void): { remove(): void } }
+}
+declare module '@react-native-community/netinfo' {
+  const NetInfo: { addEventListener(call: (state: { isConnected: boolean | null; type: string }) => void): () => void }
+  export default NetInfo
+}
+`,
+    )
+    writeFileSync(join(app, 'package.json'), '{"type": "module"}')
+    await tool('tsc', [...STRICT, '--skipLibCheck', '--jsx', 'react-jsx', join(app, 'around.d.ts'), ...files], app)
+    expect(files).toHaveLength(5)
+  }, 60_000)
 
   it.each(['import.mjs', 'require.cjs'])('[J22] works in a plain Node script: %s', async (script) => {
     const names = SUBPATHS.map((subpath) => `@livedrop/client${subpath.slice(1)}`)
@@ -122,9 +161,7 @@ export const more = [socketio, new ScriptedServer()]
 export const hooks: [DropState | undefined, Promise<OrderAnswer>] = [useDrop('drop'), useOrder('drop').order([])]
 `,
     )
-    const strict = ['--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023', '--noEmit']
-
-    await tool('tsc', [...strict, path], join(place, 'app'))
+    await tool('tsc', [...STRICT, path], join(place, 'app'))
     const types = readdirSync(join(built, 'dist/types'), { recursive: true, encoding: 'utf8' })
     const libraries = types
       .filter((file) => /\.d\.c?ts$/.test(file))
