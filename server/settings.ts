@@ -66,6 +66,9 @@ const settings = {
       description: 'Web pages that may connect, besides those this node serves itself: origins, comma-separated.',
       otherwise: 'none',
     }),
+  LIVEDROP_DOCS: z.enum(['on', 'off']).default('on').meta({
+    description: 'Whether `/docs` shows the REST contract in a browser; `/openapi.json` is there either way.',
+  }),
   LIVEDROP_NODE_ID: z
     .string()
     .refine(isNodeId, '1 to 64 of a-z 0-9 -')
@@ -86,7 +89,7 @@ const settings = {
   }),
   LIVEDROP_LIMIT_MESSAGES: paceSetting('20/s:40', 'Of a socket: 20 a second, and 40 at once. `off` for no limit.'),
   LIVEDROP_LIMIT_ORDERS: paceSetting('5/s:10', 'Of a user over all sockets, per node that owns the drops.'),
-  LIVEDROP_LIMIT_READS: paceSetting('50/s:100', 'REST: of a user, and of an address without a token.'),
+  LIVEDROP_LIMIT_READS: paceSetting('50/s:100', 'REST: of a user, and of an address for what anybody may ask.'),
   LIVEDROP_LIMIT_WRITES: paceSetting('10/s:20', 'REST: of a user.'),
   LIVEDROP_LIMIT_PASSWORDS: paceSetting('2/min:10', 'Attempts on one account from one address, over all nodes.'),
   LIVEDROP_LIMIT_SIGN_INS: paceSetting('1/s:60', 'Of an address: log in (over all nodes), register, refresh.'),

@@ -43,7 +43,9 @@ import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
 import { PostgresStockBook } from '../storage/stock/stock-book.ts'
 import { admissionOf } from './admission.ts'
-import { AnswerMemory } from './api/answer-memory.ts'
+import { docsRoutes } from './api/docs.ts'
+import { DropPages } from './api/drop-pages.ts'
+import { KeptAnswers } from './api/kept-answers.ts'
 import { apiRoutes } from './api/routes.ts'
 import { WaitingBuyers } from './api/settlements.ts'
 import type { Config } from './config.ts'
@@ -66,6 +68,7 @@ import { InboxWriter } from './outbound/inbox-writer.ts'
 import { Mine } from './outbound/mine.ts'
 import { Notices } from './outbound/notices.ts'
 import { OutboxPublisher } from './outbound/outbox-publisher.ts'
+import { announceTouches, hearTouches } from './outbound/touch-ears.ts'
 import { stopInOrder } from './stop.ts'
 import { Http } from './transports/http.ts'
 import { listen, newApp } from './transports/http-listener.ts'
@@ -109,7 +112,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const ledger = new RedisLedger(ledgerRedis, prefix)
   const readLedger = new RedisLedger(readRedis, prefix)
   const leases = new RedisLeases(leaseRedis, prefix)
-  const book = new PostgresDropBook(roomPostgres.sql)
+  const book = new PostgresDropBook(roomPostgres.sql, () => publisher.poke())
   const drops = new Drops(edgePostgres.sql)
   const orders = new OrderReader(edgePostgres.sql)
   const follows = new Follows(edgePostgres.sql)
@@ -194,9 +197,11 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     },
     log,
   )
-  const routes = apiRoutes({
-    ...{ drops, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health, log },
-    ledger: readLedger,
+  const dropPages = new DropPages({ drops, ledger: readLedger, clock, log })
+  const kept = new KeptAnswers(clock)
+  ears.push(hearTouches(wire, [kept, dropPages]))
+  const api = apiRoutes({
+    ...{ drops, dropPages, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health },
     nowMs: () => clock.nowMs(),
     accounts: new Accounts(edgePostgres.sql),
     signIns: new SignIns(edgePostgres.sql),
@@ -208,14 +213,19 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     inbox,
     products: new Products(edgePostgres.sql),
     passwords: new Passwords(),
-    memory: new AnswerMemory(),
     announceAgenda: () => void bus.publish(subjects.agenda, new Uint8Array()),
   })
+
+  const routes = config.docs ? [...api, ...docsRoutes()] : api
 
   // --- the door ------------------------------------------------------------------------------------------------------
   const { addresses, rest, door } = admission
   serveNative(app, { gateway, log, origins: config.origins, door: { keeper: door, addresses } })
-  new Http({ routes, tokens, origins: config.origins, log, admission: rest, addresses }).attach(app)
+  new Http({
+    ...{ routes, tokens, origins: config.origins, log, kept, addresses },
+    admission: rest,
+    touched: announceTouches(wire, [kept, dropPages]),
+  }).attach(app)
   loopDelay.start()
   hub.start()
   roll.start()

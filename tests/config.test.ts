@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
 import { describeConfig, type Environment, readConfig } from '../server/config.ts'
 import { makeLog } from '../server/log.ts'
+import { SETTINGS } from '../server/settings.ts'
 
 const SECRET = '9f1c0b7e5a3d42688d6e01f7a2b4c39e'
 const base = {
@@ -126,7 +127,7 @@ describe('settings', () => {
     expect(table).toContain('| `LIVEDROP_HOST` | 127.0.0.1, in production 0.0.0.0 |')
     expect(table).toContain('| `LIVEDROP_NODE_ID` | random |')
     expect(table).toContain('| `LIVEDROP_LIMIT_ORDERS` | 5/s:10 |')
-    expect(table.split('\n')).toHaveLength(2 + 24)
+    expect(table.split('\n')).toHaveLength(2 + SETTINGS.length)
   })
 })
 
