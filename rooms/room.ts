@@ -25,6 +25,7 @@ import { NewsDesk } from './news-desk.ts'
 import type {
   AdjustAnswer,
   BatchAnswer,
+  BuyerPace,
   Clock,
   DropBook,
   Entry,
@@ -57,6 +58,8 @@ export interface RoomWorld {
   clock: Clock
   log: Log
   limits: RoomLimits
+  /** Shared by all rooms of the node. Without it everybody may always. */
+  pace?: BuyerPace | undefined
   /** Places accepted orders anew that this room may not write. */
   handOver(drop: DropId, noted: Noted[]): void
 }
@@ -129,8 +132,16 @@ export class Room {
     return this.#mailbox.unread === 0 && this.#journal.size === 0
   }
 
+  /**
+   * Who orders too often hears it here, where all of a buyer's sockets and nodes meet, and before the line that others
+   * wait in. An accepted order that is handed over counts too: its sender waits and tries again.
+   */
   post(letter: Letter): Posted {
-    return this.#mailbox.post(letter)
+    const waitMs = letter.kind === 'order' ? (this.#world.pace?.take(letter.claim.buyer) ?? 0) : 0
+    if (waitMs === 0 || letter.kind !== 'order') return this.#mailbox.post(letter)
+
+    letter.answer({ verdict: 'rate_limited', retryAfterMs: Math.ceil(waitMs) })
+    return 'accepted'
   }
 
   /**

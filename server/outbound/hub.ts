@@ -96,6 +96,11 @@ export class Hub {
     this.#world.notices?.signedIn(session, user)
   }
 
+  /** Those of a user here, the one that signed in first at the beginning. */
+  sessionsOf(user: UserId): readonly Session[] {
+    return this.#users.get(user) ?? []
+  }
+
   left(session: Session, user: UserId | undefined): void {
     for (const drop of [...session.watched]) this.unwatch(session, drop)
     if (user === undefined) return

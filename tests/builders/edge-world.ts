@@ -14,6 +14,7 @@ import type { OrderReply } from '../../rooms/letters.ts'
 import type { Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
 import type { CancelAsked, Cancellation } from '../../server/inbound/cancellations.ts'
 import { Gateway } from '../../server/inbound/gateway.ts'
+import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
 import { Outcomes } from '../../server/inbound/outcomes.ts'
 import type { Identity, Session } from '../../server/inbound/session.ts'
 import { SessionRoll } from '../../server/inbound/session-roll.ts'
@@ -144,7 +145,7 @@ export class EdgeWorld {
   readonly roll: SessionRoll
   readonly gateway: Gateway
 
-  constructor() {
+  constructor(limits?: SessionLimits) {
     const { clock } = this
     const log = {
       info: (event: string) => this.logged.push(event),
@@ -195,6 +196,7 @@ export class EdgeWorld {
       log,
       hub: this.hub,
       roll: this.roll,
+      ...(limits === undefined ? {} : { limits }),
       cancellations: {
         cancel: (asked) => {
           this.cancels.push(asked)
