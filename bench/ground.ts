@@ -32,10 +32,10 @@ const TOKEN_TTL_MS = 2 * 60 * 60_000
 
 export interface GroundOptions {
   nodes: number
-  /** Settings of the nodes besides those of a bench. */
-  env?: Readonly<Record<string, string>>
   onStep?: (line: string) => void
-  /** What the nodes log, warnings and worse. */
+  /** Further settings for every node. */
+  env?: Readonly<Record<string, string>>
+  /** What the nodes log; warnings and worse unless `env` says otherwise. */
   onLog?: (line: string) => void
 }
 

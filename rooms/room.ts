@@ -144,13 +144,18 @@ export class Room {
     return 'accepted'
   }
 
-  /**
-   * Finishes what is with the ledger, answers the rest `pending`, and gives up what is not known to be written. A batch
-   * on its way to Postgres is among that and is not waited for: its answer may take seconds, and writing it twice is free.
-   */
-  async stop(): Promise<Noted[]> {
-    this.#finish('stopped')
+  /** Reads no more. What is with the ledger is finished first; what is unread is given to `unread`, `pending` by default. */
+  async shut(unread: (letter: Letter) => void = refuse): Promise<void> {
+    this.#finish('stopped', unread)
     await this.ended
+  }
+
+  /**
+   * Shuts, and gives up what is not known to be written. A batch on its way to Postgres is among that and is not waited
+   * for: its answer may take seconds, and writing it twice is free.
+   */
+  async stop(unread?: (letter: Letter) => void): Promise<Noted[]> {
+    await this.shut(unread)
     const unwritten = this.#journal.all()
     this.#relay.stop()
     return unwritten
@@ -327,14 +332,14 @@ export class Room {
     for (const letter of letters) refuse(letter)
   }
 
-  #finish(end: RoomEnd): void {
+  #finish(end: RoomEnd, unread: (letter: Letter) => void = refuse): void {
     if (this.#end !== undefined) return
 
     this.#end = end
     this.#watchman.stop()
     this.#hours.stop()
     this.#desk.stop()
-    this.#refuse(this.#mailbox.close())
+    for (const letter of this.#mailbox.close()) unread(letter)
     if (end !== 'stopped') this.#world.log.warn('room.ended', { drop: this.drop, end, position: this.position })
   }
 }

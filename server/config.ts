@@ -27,6 +27,7 @@ export interface Config {
   docs: boolean
   nodeId: NodeId
   prefix: string
+  graceMs: number
   logLevel: LogLevel
   limits: Limits
   trustedProxies: readonly string[]
@@ -57,6 +58,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     docs: found.LIVEDROP_DOCS === 'on',
     nodeId: found.LIVEDROP_NODE_ID ?? (`node-${randomBytes(5).toString('hex')}` as NodeId),
     prefix: found.LIVEDROP_PREFIX,
+    graceMs: found.LIVEDROP_GRACE_MS,
     logLevel: found.LIVEDROP_LOG_LEVEL,
     limits: limitsOf(found.LIVEDROP_LIMITS ?? (found.NODE_ENV === 'production' ? 'all' : 'users'), {
       messages: found.LIVEDROP_LIMIT_MESSAGES,

@@ -79,6 +79,16 @@ const settings = {
     .regex(/^[a-z][a-z0-9-]{0,31}$/, 'a letter a-z, then up to 31 of a-z 0-9 -')
     .default('ld')
     .meta({ description: 'Begins every Redis key and NATS subject: keeps installations on shared servers apart.' }),
+  LIVEDROP_GRACE_MS: z
+    .string()
+    .regex(/^\d{4,6}$/, 'milliseconds, 1000 to 600000')
+    .transform(Number)
+    .refine((ms) => ms >= 1_000 && ms <= 600_000, 'milliseconds, 1000 to 600000')
+    .prefault('20000')
+    .meta({
+      description: 'Time for leaving in order after SIGTERM; when it is over the node ends anyway.',
+      otherwise: '20000',
+    }),
   LIVEDROP_LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .default('info')

@@ -13,6 +13,7 @@ import { NatsEventConsumer } from '../bus/nats-event-consumer.ts'
 import { NatsEventStream } from '../bus/nats-event-stream.ts'
 import { listenSettled, NewsListener } from '../bus/news-listener.ts'
 import { subjects as subjectsOf } from '../bus/subjects.ts'
+import { ViewerCounts } from '../bus/viewer-counts.ts'
 import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
 import { Agenda } from '../rooms/agenda.ts'
@@ -122,6 +123,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const app = newApp()
   const broadcaster = nativeBroadcaster(app)
   const notices = new Notices({ clock, log, follows, broadcaster })
+  const viewerCounts = new ViewerCounts(wire)
   const hub = new Hub({
     clock,
     random,
@@ -131,6 +133,11 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     broadcaster,
     notices,
     feed: new NewsListener(wire),
+    viewers: {
+      live: () => members.live(),
+      say: (drop, count, asks) => viewerCounts.say(drop, count, asks),
+      listen: (drop, hear) => viewerCounts.listen(drop, hear),
+    },
   })
   const settlements = new WaitingBuyers()
   const settled = (list: readonly Settled[]) => {
@@ -221,11 +228,12 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   // --- the door ------------------------------------------------------------------------------------------------------
   const { addresses, rest, door } = admission
   serveNative(app, { gateway, log, origins: config.origins, door: { keeper: door, addresses } })
-  new Http({
+  const http = new Http({
     ...{ routes, tokens, log, addresses, kept, admission: rest },
     origins: config.origins,
     touched: announceTouches(wire, [kept, dropPages]),
-  }).attach(app)
+  })
+  http.attach(app)
   loopDelay.start()
   hub.start()
   roll.start()
@@ -237,11 +245,13 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     url,
     stop: () => {
       loopDelay.stop()
-      return stopInOrder({
-        ...{ health, listener, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher, clock, log },
-        app,
-        stores,
-      })
+      return stopInOrder(
+        {
+          ...{ health, listener, http, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher },
+          ...{ app, clock, stores, log },
+        },
+        config.graceMs,
+      )
     },
   }
 }

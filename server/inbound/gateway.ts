@@ -68,12 +68,22 @@ export class Gateway {
     this.#renewal = new Renewal(world)
   }
 
+  /** Whether a socket may come in: not while this node is leaving. */
+  get isOpen(): boolean {
+    return !this.#world.roll.isShut
+  }
+
   /** A socket is open. `token`: from its handshake, if there was one; then no hello is needed. */
   opened(peer: Peer, token: string | undefined): Session {
-    const pace = this.#world.limits?.messages
-    const paced = pace === undefined ? undefined : new MessagePace(pace)
-    const session = new Session(peer, this.#world.clock.monotonicMs(), paced)
-    this.#world.roll.add(session)
+    const { clock, roll, limits } = this.#world
+    const paced = limits?.messages === undefined ? undefined : new MessagePace(limits.messages)
+    const session = new Session(peer, clock.monotonicMs(), paced)
+    if (roll.isShut) {
+      session.standing = { state: 'closing' }
+      peer.close('shutdown', roll.comeBackMs())
+      return session
+    }
+    roll.add(session)
     if (token !== undefined) this.#greeting.handshake(session, token)
     return session
   }

@@ -72,7 +72,7 @@ export function serveNative(app: TemplatedApp, world: NativeWorld): void {
     sendPingsAutomatically: true,
     maxLifetime: LIFETIME_MIN,
 
-    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins, world.door)),
+    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins, world)),
     open: (ws) => safely(log, () => ws.getUserData().peer.begin(ws, gateway)),
     message: (ws, message, isBinary) =>
       safely(log, () => ws.getUserData().peer.hear(new Uint8Array(message), isBinary, gateway)),
@@ -106,7 +106,7 @@ function shake(
   req: HttpRequest,
   context: us_socket_context_t,
   origins: ReadonlySet<string>,
-  door: Door | undefined,
+  { gateway, door }: NativeWorld,
 ) {
   const network = door === undefined ? '' : networkOf(res, req, door)
   const turned = door?.keeper.knock(network)
@@ -128,6 +128,7 @@ function shake(
   if (protocol === undefined) {
     return refuse(res, '400 Bad Request', `offer a sub-protocol: ${Object.keys(SUBPROTOCOLS).join(' or ')}`)
   }
+  if (!gateway.isOpen) return refuse(res, STATUS_LINES[503], 'this node is leaving, another one answers', LEAVING_MS)
 
   // Only the first one is echoed: a browser refuses a server that echoes what looks like a second one.
   const inside = door === undefined ? undefined : { keeper: door.keeper, network }
@@ -135,6 +136,8 @@ function shake(
   res.upgrade({ peer } satisfies Carried, key, protocol, '', context)
 }
 
+/** A balancer has noticed by then. */
+const LEAVING_MS = 1_000
 const STATUS_LINES = { 429: '429 Too Many Requests', 503: '503 Service Unavailable' } as const
 
 /** The library answers the first line of a header that comes in several, which is not the one our own proxy wrote. */

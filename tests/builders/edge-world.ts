@@ -21,7 +21,7 @@ import { SessionRoll } from '../../server/inbound/session-roll.ts'
 import { Tickets } from '../../server/inbound/tickets.ts'
 import type { DropPage } from '../../server/outbound/drop-view.ts'
 import { DropReader } from '../../server/outbound/drop-view-reader.ts'
-import { Hub } from '../../server/outbound/hub.ts'
+import { Hub, type OtherViewers } from '../../server/outbound/hub.ts'
 import { Mine, type MineRow } from '../../server/outbound/mine.ts'
 import type { Broadcaster, Peer } from '../../server/transports/peer.ts'
 import { HandClock, START_MS, settled } from './hand-clock.ts'
@@ -139,6 +139,8 @@ export class EdgeWorld {
     states: async () => undefined,
     token: async () => undefined,
   }
+  /** The other nodes; nobody unless a test says who. */
+  others: OtherViewers = { live: () => [], say: () => undefined, listen: () => ({ stop: async () => undefined }) }
   readonly #peers: HeardPeer[] = []
 
   readonly hub: Hub
@@ -178,6 +180,11 @@ export class EdgeWorld {
       broadcaster,
       reader: new DropReader(pages, ledger, clock),
       mine: new Mine(orders, clock),
+      viewers: {
+        live: () => this.others.live(),
+        say: (drop, count, asks) => this.others.say(drop, count, asks),
+        listen: (drop, hear) => this.others.listen(drop, hear),
+      },
       feed: {
         watch: (drop, hear) => {
           this.listening.set(drop, hear)
