@@ -111,10 +111,10 @@ function shake(
   const network = door === undefined ? '' : networkOf(res, req, door)
   const turned = door?.keeper.knock(network)
   if (turned !== undefined) return refuse(res, STATUS_LINES[turned.status], turned.why, turned.retryAfterMs)
+  if (!isHandshake(req)) return refuse(res, '400 Bad Request', 'not a handshake of WebSocket 13')
 
   const origin = req.getHeader('origin')
   const key = req.getHeader('sec-websocket-key')
-  const version = req.getHeader('sec-websocket-version')
   const offered = req.getHeader('sec-websocket-protocol').split(',', 8)
   const wasTokenInUrl = req.getQuery('token') !== undefined || req.getQuery('access_token') !== undefined
 
@@ -122,7 +122,6 @@ function shake(
   const protocol = protocols.find((name): name is Subprotocol => Object.hasOwn(SUBPROTOCOLS, name))
   const token = protocols.find((name) => name.startsWith(BEARER_PREFIX))?.slice(BEARER_PREFIX.length)
   if (origin !== '' && !origins.has(origin)) return refuse(res, '403 Forbidden', 'this origin may not connect')
-  if (version !== '13') return refuse(res, '400 Bad Request', 'WebSocket version 13 only')
   if (wasTokenInUrl) return refuse(res, '400 Bad Request', 'a token never travels in a URL')
   if (token !== undefined && token.length > TOKEN_CHARS_MAX) return refuse(res, '400 Bad Request', 'token too long')
   if (protocol === undefined) {
@@ -134,6 +133,28 @@ function shake(
   const inside = door === undefined ? undefined : { keeper: door.keeper, network }
   const peer = new NativePeer(SUBPROTOCOLS[protocol], token, inside)
   res.upgrade({ peer } satisfies Carried, key, protocol, '', context)
+}
+
+const KEY_OF_16_BYTES = /^[A-Za-z0-9+/]{22}==$/
+/** Two servers in a row that pick different ones would let in what one of them refuses. */
+const ONCE = new Set(['origin', 'sec-websocket-key', 'sec-websocket-version'])
+
+/** The library looks at nothing but the length of the key. */
+function isHandshake(req: HttpRequest): boolean {
+  const connection = req.getHeader('connection').toLowerCase().split(',')
+  const seen = new Set<string>()
+  let isTwice = false
+  req.forEach((name) => {
+    isTwice ||= ONCE.has(name) && seen.has(name)
+    seen.add(name)
+  })
+  return (
+    req.getHeader('upgrade').toLowerCase() === 'websocket' &&
+    connection.some((token) => token.trim() === 'upgrade') &&
+    req.getHeader('sec-websocket-version') === '13' &&
+    KEY_OF_16_BYTES.test(req.getHeader('sec-websocket-key')) &&
+    !isTwice
+  )
 }
 
 /** A balancer has noticed by then. */
