@@ -147,7 +147,8 @@ export class EdgeWorld {
   readonly roll: SessionRoll
   readonly gateway: Gateway
 
-  constructor(limits?: SessionLimits) {
+  /** `broadcaster`: for peers that are real sockets; without it the peers of connect() hear. */
+  constructor(limits?: SessionLimits, broadcaster?: Broadcaster) {
     const { clock } = this
     const log = {
       info: (event: string) => this.logged.push(event),
@@ -167,7 +168,7 @@ export class EdgeWorld {
       states: (ids: readonly OrderId[]) =>
         this.#asks('states', () => new Map([...this.rows].filter(([id]) => ids.includes(id)))),
     }
-    const broadcaster: Broadcaster = {
+    const toPeers: Broadcaster = {
       broadcast: (topic, frame) => {
         this.broadcasts.push({ topic, frame })
         for (const peer of this.#peers) if (peer.topics.has(topic)) peer.sendFrame(frame)
@@ -177,7 +178,7 @@ export class EdgeWorld {
       clock,
       random,
       log,
-      broadcaster,
+      broadcaster: broadcaster ?? toPeers,
       reader: new DropReader(pages, ledger, clock),
       mine: new Mine(orders, clock),
       viewers: {
