@@ -138,6 +138,12 @@ export class RawSocket {
     return this.#take(end).toString('latin1')
   }
 
+  /** All that comes until `last` is among it, the connection ends, or the time is over. */
+  async all(last: string, withinMs = WAIT_MS): Promise<{ text: string; ended: boolean }> {
+    await this.#until(() => this.#bytes.includes(last), withinMs)
+    return { text: this.#take(this.#bytes.length).toString('latin1'), ended: this.#ended }
+  }
+
   /** The next frame; `cut` when the connection has ended without one, `quiet` when neither happens in time. */
   async next(withinMs = WAIT_MS): Promise<HeardFrame | 'cut' | 'quiet'> {
     const came = await this.#until(() => this.#whole() !== undefined, withinMs)
