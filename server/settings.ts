@@ -67,7 +67,11 @@ const settings = {
       otherwise: 'none',
     }),
   LIVEDROP_DOCS: z.enum(['on', 'off']).default('on').meta({
-    description: 'Whether `/docs` shows the REST contract in a browser; `/openapi.json` is there either way.',
+    description: 'Whether `/docs` and `/docs/ws` show the contract in a browser; the documents are there either way.',
+  }),
+  LIVEDROP_PICTURES: z.string().min(1).optional().meta({
+    description: 'A folder whose pictures (svg, png, jpg, webp) are served under `/pictures/`.',
+    otherwise: 'none',
   }),
   LIVEDROP_NODE_ID: z
     .string()
