@@ -24,6 +24,8 @@ export function subjects(prefix: string) {
     agenda: `${prefix}.agenda`,
     /** A user follows others than before: who has sockets of theirs, look. */
     follows: `${prefix}.follows`,
+    /** The standing of an account changed: revoked, banned, another role. */
+    standings: `${prefix}.standings`,
     /** Transitions of orders and drops, from the outbox. Captured by the JetStream stream, heard live by every node. */
     event: (kind: string) => `${prefix}.events.${kind}`,
     events: `${prefix}.events.>`,

@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   if (checkUwsBinary() === 'unknown') log.info('uws.binary_unknown', { platform: process.platform, arch: process.arch })
   // Imported only now: whatever imports the edge loads the binary.
   const { startNode } = await import('./start.ts')
-  const node = await startNode(config, log)
+  const node = await startNode(config, log, () => readConfig(process.env).keys)
   let leaving = false
   const leave = async (why: string) => {
     if (leaving) return

@@ -4,6 +4,7 @@ import type { DropId, OrderId, UserId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
 import { apiRoutes } from '../server/api/routes.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
+import { SignIns } from '../storage/accounts/sign-ins.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Drops } from '../storage/drops/drops.ts'
 import { OrderReader } from '../storage/orders/order-reader.ts'
@@ -24,6 +25,7 @@ beforeAll(async () => {
   const routes = apiRoutes({
     ...fake.world,
     accounts: new Accounts(sql),
+    signIns: new SignIns(sql),
     products: new Products(sql),
     drops: new Drops(sql),
     orders: new OrderReader(sql),

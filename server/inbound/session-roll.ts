@@ -2,7 +2,9 @@
  * The roll of everyone who is connected to this node, by whatever transport.
  *
  * One look over all of them twice a second does what would otherwise be several timers for each: who did not greet, who
- * reads too slowly, whose token runs out. And when this node leaves, everyone is told to come back, in small groups and
+ * reads too slowly, whose token runs out, who has been here for long enough. Nobody stays for ever, or the phones of a
+ * deploy would never spread over the nodes again; how long differs, so that those who came together do not leave together;
+ * and nobody leaves with an order on its way. When this node leaves, everyone is told to come back, in small groups and
  * each at another time, so that the next node is not stormed.
  */
 import type { Clock, Timer } from '../../rooms/ports.ts'
@@ -17,6 +19,8 @@ export interface RollLimits {
   expiringWithinMs: number
   /** How long a socket lives on after its token, to be signed in anew. */
   expiredGraceMs: number
+  /** A socket is told to come back after a time of its own between the two, at the latest after the second. */
+  lifeMs: readonly [min: number, max: number]
   lookEveryMs: number
 }
 
@@ -25,15 +29,22 @@ export const ROLL_LIMITS: RollLimits = {
   unreadBytesMax: 48 * 1024,
   expiringWithinMs: 60_000,
   expiredGraceMs: 30_000,
+  // Well before 239 minutes, when the transport itself ends a socket without a word (native.ts).
+  lifeMs: [150 * 60_000, 210 * 60_000],
   lookEveryMs: 500,
 }
 
 /** Told to leave at once, then a breath for the loop. */
 const GOAWAY_GROUP = 200
 const GOAWAY_PAUSE_MS = 5
+/** Whoever has been here for long enough comes back within this time. */
+const COME_BACK_MS = 2_000
+/** With orders on its way all the time a socket may overstay for so long. */
+const OVERSTAY_MS = 10 * 60_000
 
 export class SessionRoll {
-  readonly #sessions = new Set<Session>()
+  /** With the time at which each is to leave; monotonic. */
+  readonly #sessions = new Map<Session, number>()
   readonly #clock: Clock
   readonly #random: () => number
   readonly #limits: RollLimits
@@ -50,7 +61,8 @@ export class SessionRoll {
   }
 
   add(session: Session): void {
-    this.#sessions.add(session)
+    const [min, max] = this.#limits.lifeMs
+    this.#sessions.set(session, this.#clock.monotonicMs() + min + this.#random() * (max - min))
   }
 
   remove(session: Session): void {
@@ -71,8 +83,11 @@ export class SessionRoll {
   look(): void {
     const monotonicMs = this.#clock.monotonicMs()
     const nowMs = this.#clock.nowMs()
-    for (const { peer, standing } of this.#sessions) {
+    for (const [session, leavesAtMs] of this.#sessions) {
+      const { peer, standing } = session
       if (peer.bufferedBytes > this.#limits.unreadBytesMax) peer.close('slow')
+      else if (monotonicMs >= leavesAtMs + (session.ordersInFlight > 0 ? OVERSTAY_MS : 0))
+        this.#sendAway(session, COME_BACK_MS)
       else if (standing.state === 'greeting') {
         const late = monotonicMs - standing.sinceMs >= this.#limits.greetWithinMs
         if (late && !standing.checking) peer.close('not_greeted')
@@ -89,17 +104,19 @@ export class SessionRoll {
 
   /** Says goodbye to all and answers when the last one has been told. Each comes back at a random time up to the given. */
   async goaway(retryAfterMs: number): Promise<void> {
-    const leaving = [...this.#sessions]
+    const leaving = [...this.#sessions.keys()]
     for (let at = 0; at < leaving.length; at += GOAWAY_GROUP) {
       if (at > 0) await new Promise<void>((resolve) => this.#clock.after(GOAWAY_PAUSE_MS, resolve))
 
-      for (const { peer } of leaving.slice(at, at + GOAWAY_GROUP)) {
-        const waitMs = Math.round(this.#random() * retryAfterMs)
-        peer.together(() => {
-          peer.send({ type: 'goaway', retryAfterMs: waitMs })
-          peer.close('shutdown', waitMs)
-        })
-      }
+      for (const session of leaving.slice(at, at + GOAWAY_GROUP)) this.#sendAway(session, retryAfterMs)
     }
+  }
+
+  #sendAway({ peer }: Session, retryAfterMs: number): void {
+    const waitMs = Math.round(this.#random() * retryAfterMs)
+    peer.together(() => {
+      peer.send({ type: 'goaway', retryAfterMs: waitMs })
+      peer.close('shutdown', waitMs)
+    })
   }
 }

@@ -106,6 +106,11 @@ export class Hub {
     else this.#users.set(user, others)
   }
 
+  /** Everything of a user's on this node. */
+  sessionsOf(user: UserId): readonly Session[] {
+    return this.#users.get(user) ?? []
+  }
+
   // --- what rooms say ----------------------------------------------------------------------------------------------------
 
   /** News of a room, wherever it runs. */
