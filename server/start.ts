@@ -169,7 +169,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
 
   // --- the edge, inward: who may ask what ----------------------------------------------------------------------------
   const nowMs = () => clock.nowMs()
-  const standingBook = new StandingBook(edgePostgres.sql)
+  const standingBook = new StandingBook(edgePostgres.sql, { accountsAreElsewhere: config.issuer !== undefined })
   const standings = new Standings({ ...wire, book: standingBook, hub })
   const ring = new KeyRing(config.keys, nowMs)
   ears.push(await standings.start(), watchKeys({ read: readKeys, ring, clock, log }, config.keys))

@@ -191,6 +191,14 @@ describe('a ban', () => {
     expect(await statusOf(here, ana.token)).toBe(401)
   })
 
+  it('[AA13] reaches users without an account here, where the accounts are an issuer’s', async () => {
+    const elsewhere = new StandingBook(database.sql, { accountsAreElsewhere: true })
+
+    expect(await book.ban(null, buyer('stranger'), ban())).toBeUndefined()
+    expect(await elsewhere.ban(null, buyer('stranger'), ban())).toMatchObject({ bannedUntilMs: FOR_GOOD_MS })
+    expect(await elsewhere.ban(null, buyer('stranger'), ban())).toMatchObject({ bannedUntilMs: FOR_GOOD_MS })
+  })
+
   it('[AA13] for a time ends by itself', async () => {
     const ana = await register()
     const soon = new Date(Date.now() + 60_000)

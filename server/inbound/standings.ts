@@ -162,7 +162,7 @@ export class Standings {
       if (this.#isLost) log.info('standings.read_again')
       this.#isLost = false
     } catch (cause) {
-      if (!this.#isLost) log.warn('standings.not_read', { cause: String(cause) })
+      if (!this.#isLost && !this.#isStopped) log.warn('standings.not_read', { cause: String(cause) })
       this.#isLost = true
     }
     this.#sweep()

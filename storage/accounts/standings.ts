@@ -36,9 +36,12 @@ const READ_WITHIN_MS = 2_000
 
 export class StandingBook {
   readonly #sql: Sql
+  readonly #accountsAreElsewhere: boolean
 
-  constructor(sql: Sql) {
+  /** `accountsAreElsewhere`: an issuer elsewhere knows users that have no row here, and they can be banned all the same. */
+  constructor(sql: Sql, { accountsAreElsewhere = false } = {}) {
     this.#sql = sql
+    this.#accountsAreElsewhere = accountsAreElsewhere
   }
 
   /** Undefined: the sign-in is over already. */
@@ -61,6 +64,7 @@ export class StandingBook {
   // --- by an administrator; `actor` is null on the command line, and undefined answers that there is no such user ----------
 
   async ban(actor: UserId | null, user: UserId, { reason, until }: Ban): Promise<Standing | undefined> {
+    if (this.#accountsAreElsewhere) await this.#addAccount(user)
     return this.#one(
       this.#sql<Standing[]>`select ${this.#columns()} from ban_user(${actor}, ${user}, ${reason}, ${until})`,
     )
@@ -117,6 +121,15 @@ export class StandingBook {
       this.#sql<Standing[]>`
         select ${this.#columns()} from users
         where banned_until > now() and standing < ${number} order by standing desc limit ${limit}`,
+    )
+  }
+
+  /** A row to ban, which nobody can sign in to. */
+  async #addAccount(user: UserId): Promise<void> {
+    await answered(
+      this.#sql`
+        insert into users (id, email, display_name, role)
+        values (${user}, ${`${user}@elsewhere.invalid`}, 'Somebody', 'fan') on conflict do nothing`,
     )
   }
 
