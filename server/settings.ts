@@ -91,6 +91,9 @@ const settings = {
       description: 'Web pages that may connect, besides those this node serves itself: origins, comma-separated.',
       otherwise: 'none',
     }),
+  LIVEDROP_DOCS: z.enum(['on', 'off']).default('on').meta({
+    description: 'Whether `/docs` shows the REST contract in a browser; `/openapi.json` is there either way.',
+  }),
   LIVEDROP_NODE_ID: z
     .string()
     .refine(isNodeId, '1 to 64 of a-z 0-9 -')

@@ -27,6 +27,7 @@ const DOORS: Record<string, RegExp> = {
   msgpackr: /^protocol\/codec\.ts$/,
   jose: /^server\/inbound\/tokens\.ts$/,
   '@node-rs/argon2': /^server\/inbound\/passwords\.ts$/,
+  'lru-cache': /^server\/api\/hot-cache\.ts$/,
   pino: /^server\/log\.ts$/,
 }
 

@@ -1,7 +1,7 @@
 /** The REST table: every endpoint of LiveDrop, in the order in which a creator and then a fan meets them. */
 import * as admin from './admin.ts'
 import * as auth from './auth.ts'
-import { readContract } from './contract.ts'
+import { readContract, readSocketContract } from './contract.ts'
 import * as creators from './creators.ts'
 import * as drops from './drops.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -54,4 +54,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   livez,
   readyz,
   readContract,
+  readSocketContract,
 ]
