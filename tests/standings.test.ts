@@ -324,8 +324,8 @@ describe('the life of a socket', () => {
 
     expect(await lookAt(shortest - 1)).toEqual([true, true, true, true])
     expect(await lookAt(shortest)).toEqual([false, true, true, true])
-    expect((early.peer as HeardPeer).take()).toEqual([{ type: 'goaway', retryAfterMs: 500 }])
-    expect((early.peer as HeardPeer).closed).toEqual({ reason: 'shutdown', retryAfterMs: 500 })
+    expect((early.peer as HeardPeer).take()).toEqual([{ type: 'goaway', retryAfterMs: 250 }])
+    expect((early.peer as HeardPeer).closed).toEqual({ reason: 'shutdown', retryAfterMs: 250 })
     expect(await lookAt(shortest + 10 * 60_000)).toEqual([false, true, true, false])
     expect(await lookAt((shortest + longest) / 2)).toEqual([false, false, true, false])
     expect(await lookAt(longest)).toEqual([false, false, false, false])

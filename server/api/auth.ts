@@ -5,6 +5,7 @@ import type { Begun, SignIns } from '../../storage/accounts/sign-ins.ts'
 import type { StandingBook } from '../../storage/accounts/standings.ts'
 import type { PublicJwk } from '../inbound/key-ring.ts'
 import type { Passwords } from '../inbound/passwords.ts'
+import type { SignInGuard } from '../inbound/sign-in-guard.ts'
 import type { Standings } from '../inbound/standings.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 import { isoTime } from './iso-time.ts'
@@ -16,13 +17,14 @@ export interface AuthWorld {
   passwords: Pick<Passwords, 'hash' | 'verify'>
   tokens: Pick<Tokens, 'issue' | 'issues'>
   signIns: Pick<SignIns, 'begin' | 'renew' | 'end' | 'endEverywhere'>
+  signInGuard: Pick<SignInGuard, 'take'>
   standingBook: Pick<StandingBook, 'changePassword'>
   standings: Pick<Standings, 'tell'>
   publicKeys: () => PublicJwk[]
 }
 
 export function authRoutes(world: AuthWorld): Route[] {
-  const { accounts, passwords, tokens, signIns, standingBook, standings, publicKeys } = world
+  const { accounts, passwords, tokens, signIns, signInGuard, standingBook, standings, publicKeys } = world
 
   /** Undefined: tokens are issued here. */
   const elsewhere = (): Refusal | undefined =>
@@ -55,9 +57,12 @@ export function authRoutes(world: AuthWorld): Route[] {
       return isRefusal(said) ? said : answer(201, said)
     }),
 
-    route(login, async ({ body: { email, password } }) => {
+    route(login, async ({ body: { email, password }, network }) => {
       const refusal = elsewhere()
       if (refusal !== undefined) return refusal
+
+      const waitMs = await signInGuard.take(email, network)
+      if (waitMs > 0) return refuse('rate_limited', { retryAfterMs: waitMs, detail: 'too many attempts from here' })
 
       const account = await accounts.byEmail(email)
       const right = await passwords.verify(account?.passwordHash, password)
@@ -97,9 +102,12 @@ export function authRoutes(world: AuthWorld): Route[] {
       return answer(200, { id: userId, email, displayName, role })
     }),
 
-    route(changePassword, async ({ body: { password, newPassword }, caller }) => {
+    route(changePassword, async ({ body: { password, newPassword }, caller, network }) => {
       const refusal = elsewhere()
       if (refusal !== undefined) return refusal
+
+      const waitMs = await signInGuard.take(caller.user, network)
+      if (waitMs > 0) return refuse('rate_limited', { retryAfterMs: waitMs, detail: 'too many attempts from here' })
 
       const oldHash = await accounts.passwordHashOf(caller.user)
       if (!(await passwords.verify(oldHash, password)) || oldHash === undefined) return wrongPassword()

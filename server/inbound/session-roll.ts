@@ -4,10 +4,11 @@
  * One look over all of them twice a second does what would otherwise be several timers for each: who did not greet, who
  * reads too slowly, whose token runs out, who has been here for long enough. Nobody stays for ever, or the phones of a
  * deploy would never spread over the nodes again; how long differs, so that those who came together do not leave together;
- * and nobody leaves with an order on its way. When this node leaves, everyone is told to come back, in small groups and
- * each at another time, so that the next node is not stormed.
+ * and nobody leaves with an order on its way. When this node leaves,
+ * the roll is shut, and everyone on it is sent away (farewell.ts).
  */
 import type { Clock, Timer } from '../../rooms/ports.ts'
+import { COME_BACK_MS, sayFarewell, sendAway } from './farewell.ts'
 import type { Session } from './session.ts'
 
 export interface RollLimits {
@@ -34,11 +35,6 @@ export const ROLL_LIMITS: RollLimits = {
   lookEveryMs: 500,
 }
 
-/** Told to leave at once, then a breath for the loop. */
-const GOAWAY_GROUP = 200
-const GOAWAY_PAUSE_MS = 5
-/** Whoever has been here for long enough comes back within this time. */
-const COME_BACK_MS = 2_000
 /** With orders on its way all the time a socket may overstay for so long. */
 const OVERSTAY_MS = 10 * 60_000
 
@@ -49,6 +45,7 @@ export class SessionRoll {
   readonly #random: () => number
   readonly #limits: RollLimits
   #timer: Timer | undefined
+  #shut = false
 
   constructor(clock: Clock, random: () => number, limits: RollLimits = ROLL_LIMITS) {
     this.#clock = clock
@@ -87,7 +84,7 @@ export class SessionRoll {
       const { peer, standing } = session
       if (peer.bufferedBytes > this.#limits.unreadBytesMax) peer.close('slow')
       else if (monotonicMs >= leavesAtMs + (session.ordersInFlight > 0 ? OVERSTAY_MS : 0))
-        this.#sendAway(session, COME_BACK_MS)
+        sendAway(session, this.comeBackMs())
       else if (standing.state === 'greeting') {
         const late = monotonicMs - standing.sinceMs >= this.#limits.greetWithinMs
         if (late && !standing.checking) peer.close('not_greeted')
@@ -102,21 +99,23 @@ export class SessionRoll {
     }
   }
 
-  /** Says goodbye to all and answers when the last one has been told. Each comes back at a random time up to the given. */
-  async goaway(retryAfterMs: number): Promise<void> {
-    const leaving = [...this.#sessions.keys()]
-    for (let at = 0; at < leaving.length; at += GOAWAY_GROUP) {
-      if (at > 0) await new Promise<void>((resolve) => this.#clock.after(GOAWAY_PAUSE_MS, resolve))
-
-      for (const session of leaving.slice(at, at + GOAWAY_GROUP)) this.#sendAway(session, retryAfterMs)
-    }
+  /** Nobody comes in any more; who is here stays. */
+  shut(): void {
+    this.#shut = true
   }
 
-  #sendAway({ peer }: Session, retryAfterMs: number): void {
-    const waitMs = Math.round(this.#random() * retryAfterMs)
-    peer.together(() => {
-      peer.send({ type: 'goaway', retryAfterMs: waitMs })
-      peer.close('shutdown', waitMs)
-    })
+  get isShut(): boolean {
+    return this.#shut
+  }
+
+  /** A time to come back, for one who is sent away. */
+  comeBackMs(): number {
+    return Math.round(this.#random() * COME_BACK_MS)
+  }
+
+  /** Sends everyone away and answers when the last one has been told, within about the given time. */
+  async goaway(withinMs: number): Promise<void> {
+    this.shut()
+    await sayFarewell([...this.#sessions.keys()], this.#clock, () => this.comeBackMs(), withinMs)
   }
 }
