@@ -26,7 +26,9 @@ import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
 import { Unwinding } from '../rooms/unwinding.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
+import { AdminActions } from '../storage/accounts/admin-actions.ts'
 import { SignIns } from '../storage/accounts/sign-ins.ts'
+import { StandingBook } from '../storage/accounts/standings.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Creators } from '../storage/creators/creators.ts'
 import { Drops } from '../storage/drops/drops.ts'
@@ -55,9 +57,13 @@ import { connectAll } from './dependencies.ts'
 import { Health } from './health.ts'
 import { Cancellations } from './inbound/cancellations.ts'
 import { Gateway } from './inbound/gateway.ts'
+import { IssuerKeys } from './inbound/issuer-keys.ts'
+import { KeyRing } from './inbound/key-ring.ts'
+import { watchKeys } from './inbound/key-watch.ts'
 import { Outcomes } from './inbound/outcomes.ts'
 import { Passwords } from './inbound/passwords.ts'
 import { SessionRoll } from './inbound/session-roll.ts'
+import { Standings } from './inbound/standings.ts'
 import { Tickets } from './inbound/tickets.ts'
 import { Tokens } from './inbound/tokens.ts'
 import type { NodeLog } from './log.ts'
@@ -85,7 +91,8 @@ export interface RunningNode {
 
 const LETTERS_WAITING_MAX = 20_000
 
-export async function startNode(config: Config, log: NodeLog): Promise<RunningNode> {
+/** `readKeys`: the keys as they are set now, to be changed without a restart. */
+export async function startNode(config: Config, log: NodeLog, readKeys = () => config.keys): Promise<RunningNode> {
   const { nodeId: node, prefix } = config
   const random = Math.random
   const subjects = subjectsOf(prefix)
@@ -187,8 +194,16 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   ears.push(inboxWriter)
 
   // --- the edge, inward: who may ask what ----------------------------------------------------------------------------
-  const tokens = new Tokens(config.jwtSecret)
-  const tickets = new Tickets(config.jwtSecret, () => clock.nowMs())
+  const nowMs = () => clock.nowMs()
+  const standingBook = new StandingBook(edgePostgres.sql, { accountsAreElsewhere: config.issuer !== undefined })
+  const standings = new Standings({ ...wire, book: standingBook, hub })
+  const ring = new KeyRing(config.keys, nowMs)
+  ears.push(await standings.start(), watchKeys({ read: readKeys, ring, clock, log }, config.keys))
+  const issuerKeys = config.issuer && new IssuerKeys({ issuer: config.issuer, clock, log })
+  issuerKeys?.start()
+  if (issuerKeys !== undefined) ears.push(issuerKeys)
+  const tokens = new Tokens(issuerKeys ?? ring, { nowMs, judge: standings })
+  const tickets = new Tickets(ring, nowMs, standings)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
   const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
   const gateway = new Gateway({
@@ -210,7 +225,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   ears.push(hearTouches(wire, [kept, dropPages]))
   const api = apiRoutes({
     ...{ drops, dropPages, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health },
-    nowMs: () => clock.nowMs(),
+    ...{ nowMs, standingBook, standings, actions: new AdminActions(edgePostgres.sql) },
+    publicKeys: () => (issuerKeys === undefined ? ring.publicKeys : []),
     accounts: new Accounts(edgePostgres.sql),
     signIns: new SignIns(edgePostgres.sql),
     signInGuard: admission.signIns,

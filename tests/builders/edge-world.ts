@@ -16,7 +16,7 @@ import type { CancelAsked, Cancellation } from '../../server/inbound/cancellatio
 import { Gateway } from '../../server/inbound/gateway.ts'
 import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
 import { Outcomes } from '../../server/inbound/outcomes.ts'
-import type { Identity, Session } from '../../server/inbound/session.ts'
+import type { Identity, Session, Verified } from '../../server/inbound/session.ts'
 import { SessionRoll } from '../../server/inbound/session-roll.ts'
 import { Tickets } from '../../server/inbound/tickets.ts'
 import type { DropPage } from '../../server/outbound/drop-view.ts'
@@ -120,7 +120,7 @@ export class EdgeWorld {
   readonly positions = new Map<OrderId, Position>()
   readonly rows = new Map<OrderId, { state: OrderState; buyer: UserId }>()
   readonly mine = new Map<UserId, MineRow[]>()
-  readonly tokens = new Map<string, Identity | 'invalid' | 'expired'>()
+  readonly tokens = new Map<string, Verified>()
   readonly listening = new Map<DropId, (news: RoomNews) => void>()
   readonly asked: string[] = []
   readonly claims: { drop: DropId; claim: Claim }[] = []
