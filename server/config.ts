@@ -23,6 +23,7 @@ export interface Config {
   host: string
   port: number
   origins: readonly string[]
+  socketIo: boolean
   nodeId: NodeId
   prefix: string
   logLevel: LogLevel
@@ -50,6 +51,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     host: found.LIVEDROP_HOST ?? (found.NODE_ENV === 'production' ? '0.0.0.0' : '127.0.0.1'),
     port: found.LIVEDROP_PORT,
     origins: found.LIVEDROP_ORIGINS,
+    socketIo: found.LIVEDROP_SOCKETIO === 'on',
     nodeId: found.LIVEDROP_NODE_ID ?? (`node-${randomBytes(5).toString('hex')}` as NodeId),
     prefix: found.LIVEDROP_PREFIX,
     logLevel: found.LIVEDROP_LOG_LEVEL,

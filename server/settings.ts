@@ -47,6 +47,10 @@ const settings = {
       description: 'Web pages that may connect, besides those this node serves itself: origins, comma-separated.',
       otherwise: 'none',
     }),
+  LIVEDROP_SOCKETIO: z.enum(['on', 'off']).default('on').meta({
+    description:
+      'Socket.IO at `/socket.io/`, with two more Redis connections. Polling needs a balancer that keeps a client on its node.',
+  }),
   LIVEDROP_NODE_ID: z
     .string()
     .refine(isNodeId, '1 to 64 of a-z 0-9 -')

@@ -67,6 +67,9 @@ import { stopInOrder } from './stop.ts'
 import { Http } from './transports/http.ts'
 import { listen, newApp } from './transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from './transports/native.ts'
+import { allOf } from './transports/peer.ts'
+import { serveSocketIo } from './transports/socketio.ts'
+import { Pollers } from './transports/socketio-pollers.ts'
 
 export interface RunningNode {
   /** `http://host:port` */
@@ -103,7 +106,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
 
   // --- the edge, outward: who is told what ---------------------------------------------------------------------------
   const app = newApp()
-  const broadcaster = nativeBroadcaster(app)
+  const pollers = new Pollers()
+  const broadcaster = allOf(nativeBroadcaster(app), pollers)
   const notices = new Notices({ clock, log, follows, broadcaster })
   const hub = new Hub({
     clock,
@@ -196,6 +200,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
 
   // --- the door ------------------------------------------------------------------------------------------------------
   serveNative(app, { gateway, log, origins: config.origins })
+  const { fanout } = stores
+  const socketIo = fanout && serveSocketIo(app, { ...{ gateway, pollers, log, fanout, origins: config.origins } })
   new Http({ routes, tokens, origins: config.origins, log }).attach(app)
   hub.start()
   roll.start()
@@ -208,8 +214,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     stop: () =>
       stopInOrder({
         ...{ health, listener, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher, clock, log },
-        app,
-        stores,
+        ...{ app, socketIo, stores },
       }),
   }
 }

@@ -2,9 +2,9 @@
  * How a node leaves, in the one order that loses nothing and crashes nothing.
  *
  *   not ready any more -> no new sockets -> rooms written, leases given back, successors woken -> peers told to come back
- *   -> goodbye to the other nodes -> what is left of the outbox -> the app -> the stores
+ *   -> goodbye to the other nodes -> what is left of the outbox -> Socket.IO -> the app -> the stores
  *
- * The stores go last: whatever still ends on the way may need them.
+ * The stores go last: whatever still ends on the way may need them, Socket.IO's adapter most of all.
  */
 import type { Subscription } from '../bus/bus.ts'
 import type { Members } from '../bus/members.ts'
@@ -34,6 +34,7 @@ export interface Parts {
   ears: readonly Subscription[]
   publisher: OutboxPublisher
   app: { close(): void }
+  socketIo: { close(): Promise<void> } | undefined
   clock: RedisClock
   stores: Dependencies
   log: NodeLog
@@ -62,6 +63,7 @@ export async function stopInOrder(parts: Parts): Promise<void> {
   await members.stop()
   await Promise.all(ears.map((ear) => ear.stop()))
   await publisher.stop(PUBLISH_WITHIN_MS)
+  await parts.socketIo?.close()
   app.close()
   clock.stop()
   await stores.close()

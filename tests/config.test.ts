@@ -120,7 +120,7 @@ describe('settings', () => {
     expect(table).toContain('| `LIVEDROP_PREFIX` | ld |')
     expect(table).toContain('| `LIVEDROP_HOST` | 127.0.0.1, in production 0.0.0.0 |')
     expect(table).toContain('| `LIVEDROP_NODE_ID` | random |')
-    expect(table.split('\n')).toHaveLength(2 + 11)
+    expect(table.split('\n')).toHaveLength(2 + 12)
   })
 })
 

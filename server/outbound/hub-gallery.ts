@@ -5,12 +5,12 @@
  * joins the topic before its snapshot has been sent, in the same breath; and whoever must wait for a database (for the
  * drop, or for its own orders) waits outside and gets the newest snapshot when the wait is over.
  */
-import { encode, type Frame } from '../../protocol/codec.ts'
+import type { Frame } from '../../protocol/codec.ts'
+import { ENCODINGS, type Encoding, encodeDown } from '../../protocol/encodings.ts'
 import { Fault } from '../../protocol/faults.ts'
 import type { DropId, UserId } from '../../protocol/ids.ts'
 import type { RequestId } from '../../protocol/messages/request-id.ts'
 import { comparePositions, type Position } from '../../protocol/position.ts'
-import { FORMATS, type Format } from '../../protocol/version.ts'
 import type { RoomNews } from '../../rooms/ports.ts'
 import type { Session } from '../inbound/session.ts'
 import type { Broadcaster } from '../transports/peer.ts'
@@ -48,8 +48,8 @@ export class Gallery {
   readonly #world: GalleryWorld
   readonly #keeper: ViewKeeper
   readonly #seats = new Map<Session, Seat>()
-  readonly #joined: Record<Format, number> = { json: 0, msgpack: 0 }
-  readonly #topics: Record<Format, string>
+  readonly #joined: Record<Encoding, number> = { json: 0, msgpack: 0, socketio: 0 }
+  readonly #topics: Record<Encoding, string>
   readonly #snapshots = new Snapshots()
   /** For the drop to be read. Bounded, as the next one is, by the questions that sessions may have in flight. */
   #waiting: Ask[] = []
@@ -60,10 +60,11 @@ export class Gallery {
   constructor(drop: DropId, world: GalleryWorld) {
     this.drop = drop
     this.#world = world
-    this.#topics = { json: `drop/${drop}/json`, msgpack: `drop/${drop}/msgpack` }
+    const topic = (encoding: Encoding) => `drop/${drop}/${encoding}`
+    this.#topics = { json: topic('json'), msgpack: topic('msgpack'), socketio: topic('socketio') }
     this.#keeper = new ViewKeeper(drop, world, {
       news: (news) => {
-        this.#broadcast((format) => encode(news, format))
+        this.#broadcast((encoding) => encodeDown(news, encoding))
         this.#answerThoseNotAhead()
       },
       read: (view, again) => {
@@ -151,7 +152,7 @@ export class Gallery {
     const { peer } = ask.session
     if (mine.length === 0) {
       const nowMs = this.#world.clock.monotonicMs()
-      peer.sendFrame(this.#snapshots.frame(view, peer.format, this.watchers, nowMs, ask.id))
+      peer.sendFrame(this.#snapshots.frame(view, peer.format, this.watchers, nowMs), ask.id)
     } else {
       peer.send({ ...view.snapshot(this.watchers), id: ask.id, mine: [...mine] })
     }
@@ -264,12 +265,13 @@ export class Gallery {
         this.#waiting.push({ session, seat, reason: 'start_again', id: undefined, position: undefined })
       }
     }
-    this.#broadcast((format) => this.#snapshots.frame(view, format, this.watchers, this.#world.clock.monotonicMs()))
+    const monotonicMs = this.#world.clock.monotonicMs()
+    this.#broadcast((encoding) => this.#snapshots.frame(view, encoding, this.watchers, monotonicMs))
   }
 
-  #broadcast(frameFor: (format: Format) => Frame): void {
-    for (const format of FORMATS) {
-      if (this.#joined[format] > 0) this.#world.broadcaster.broadcast(this.#topics[format], frameFor(format))
+  #broadcast(frameFor: (encoding: Encoding) => Frame): void {
+    for (const encoding of ENCODINGS) {
+      if (this.#joined[encoding] > 0) this.#world.broadcaster.broadcast(this.#topics[encoding], frameFor(encoding))
     }
   }
 }

@@ -13,9 +13,10 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js'
 import { randomUUID } from 'node:crypto'
 import { CLOSE_CODES, type CloseReason } from '../../protocol/close-codes.ts'
-import { decodeFrame, encode, FRAME_BYTES_MAX, type Frame } from '../../protocol/codec.ts'
+import { decodeFrame, encode, FRAME_BYTES_MAX, type Frame, withId } from '../../protocol/codec.ts'
 import type { Down } from '../../protocol/down.ts'
 import { Fault } from '../../protocol/faults.ts'
+import type { RequestId } from '../../protocol/messages/request-id.ts'
 import { BEARER_PREFIX, type Format, SUBPROTOCOLS, type Subprotocol } from '../../protocol/version.ts'
 import type { Log } from '../../rooms/ports.ts'
 import type { Gateway } from '../inbound/gateway.ts'
@@ -25,7 +26,7 @@ import { type Broadcaster, closeText, type Peer } from './peer.ts'
 
 export const BACKPRESSURE_BYTES_MAX = 64 * 1024
 const IDLE_S = 32
-const LIFETIME_MIN = 239
+export const LIFETIME_MIN = 239
 const TOKEN_CHARS_MAX = 4096
 
 export interface NativeWorld {
@@ -178,10 +179,11 @@ class NativePeer implements Peer {
     if (this.#ws !== undefined) this.sendFrame(encode(message, this.format))
   }
 
-  sendFrame(frame: Frame): void {
+  sendFrame(encoded: Frame, id?: RequestId): void {
     const ws = this.#ws
     if (ws === undefined) return
 
+    const frame = id === undefined ? encoded : withId(encoded, id)
     const result = ws.send(frame, typeof frame !== 'string', false)
     if (result === 1) return
     if (result === DROPPED || ws.getBufferedAmount() > ROLL_LIMITS.unreadBytesMax) this.close('slow')
