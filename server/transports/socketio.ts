@@ -27,6 +27,13 @@ export interface SocketIoWorld {
   fanout?: RedisFanout
 }
 
+export interface SocketIoLimits {
+  /** To say CONNECT, and to change from polling to WebSocket. */
+  shakeWithinMs: number
+}
+
+export const SOCKETIO_LIMITS: SocketIoLimits = { shakeWithinMs: 5_000 }
+
 export interface RunningSocketIo {
   reach: SocketIoReach
   /** Before Redis is let go of, else the adapter's last words have nowhere to go. */
@@ -37,13 +44,11 @@ const PATH = '/socket.io/'
 /** Together what a welcome calls the heartbeat: a live link is not silent for longer. */
 const PING_EVERY_MS = 20_000
 const PONG_WITHIN_MS = 12_000
-/** To say CONNECT, and to change from polling to WebSocket. */
-const SHAKE_WITHIN_MS = 5_000
-export const PACKET_BYTES_MAX = 16 * 1024
+const PACKET_BYTES_MAX = 16 * 1024
 const OTHERS_ANSWER_MS = 2_000
 
 /** Call it before routes that match everything. One in a process: the library changes its adapter for all of them. */
-export function serveSocketIo(app: TemplatedApp, world: SocketIoWorld): RunningSocketIo {
+export function serveSocketIo(app: TemplatedApp, world: SocketIoWorld, limits = SOCKETIO_LIMITS): RunningSocketIo {
   const { gateway, pollers, log, fanout } = world
   const io = new Server({
     path: PATH,
@@ -51,8 +56,8 @@ export function serveSocketIo(app: TemplatedApp, world: SocketIoWorld): RunningS
     transports: ['polling', 'websocket'],
     pingInterval: PING_EVERY_MS,
     pingTimeout: PONG_WITHIN_MS,
-    connectTimeout: SHAKE_WITHIN_MS,
-    upgradeTimeout: SHAKE_WITHIN_MS,
+    connectTimeout: limits.shakeWithinMs,
+    upgradeTimeout: limits.shakeWithinMs,
     maxHttpBufferSize: PACKET_BYTES_MAX,
     perMessageDeflate: false,
     httpCompression: false,
@@ -90,7 +95,7 @@ export function serveSocketIo(app: TemplatedApp, world: SocketIoWorld): RunningS
   return { reach: new SocketIoUsers(io, fanout), close: () => io.close() }
 }
 
-/** Another node's Socket.IO, without sockets: for an operator's tool. */
+/** How one Server hears of the sockets of the others. */
 export function redisAdapter(fanout: RedisFanout): ReturnType<typeof createAdapter> {
   return createAdapter(fanout.pub, fanout.sub, { key: fanout.key, requestsTimeout: OTHERS_ANSWER_MS })
 }

@@ -4,7 +4,7 @@
  */
 import { Gateway } from '../../server/inbound/gateway.ts'
 import { Outcomes } from '../../server/inbound/outcomes.ts'
-import { ROLL_LIMITS, SessionRoll } from '../../server/inbound/session-roll.ts'
+import { ROLL_LIMITS, type RollLimits, SessionRoll } from '../../server/inbound/session-roll.ts'
 import { Tickets } from '../../server/inbound/tickets.ts'
 import { DropReader } from '../../server/outbound/drop-view-reader.ts'
 import { Hub } from '../../server/outbound/hub.ts'
@@ -12,7 +12,7 @@ import { Mine } from '../../server/outbound/mine.ts'
 import { listen, newApp } from '../../server/transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from '../../server/transports/native.ts'
 import { allOf } from '../../server/transports/peer.ts'
-import { serveSocketIo } from '../../server/transports/socketio.ts'
+import { SOCKETIO_LIMITS, type SocketIoLimits, serveSocketIo } from '../../server/transports/socketio.ts'
 import { Pollers } from '../../server/transports/socketio-pollers.ts'
 import type { RedisFanout } from '../../storage/redis-fanout.ts'
 import { at, EdgeWorld } from './edge-world.ts'
@@ -23,7 +23,7 @@ export const ORIGIN = 'https://drops.example'
 
 export type EdgeNode = Awaited<ReturnType<typeof edgeNode>>
 
-export async function edgeNode(limits: Partial<typeof ROLL_LIMITS> = {}, fanout?: RedisFanout) {
+export async function edgeNode(limits: Partial<RollLimits & SocketIoLimits> = {}, fanout?: RedisFanout) {
   const world = new EdgeWorld()
   world.addDrop(SHOES)
   const clock = {
@@ -75,7 +75,11 @@ export async function edgeNode(limits: Partial<typeof ROLL_LIMITS> = {}, fanout?
   })
   serveNative(app, { gateway, log, origins: [ORIGIN] })
   const origins = [ORIGIN]
-  const socketIo = serveSocketIo(app, { gateway, pollers, log, origins, ...(fanout === undefined ? {} : { fanout }) })
+  const socketIo = serveSocketIo(
+    app,
+    { gateway, pollers, log, origins, ...(fanout === undefined ? {} : { fanout }) },
+    { ...SOCKETIO_LIMITS, ...limits },
+  )
   app.any('/*', (res) => {
     res.writeStatus('404 Not Found').end('no such page')
   })
