@@ -7,12 +7,17 @@
  */
 import type { Down } from './down.ts'
 import { Fault } from './faults.ts'
+import type { ErrorMessage } from './messages/error.ts'
+import type { Goaway } from './messages/goaway.ts'
 import type { RequestId } from './messages/request-id.ts'
 import { type Heard, readUp } from './up-reader.ts'
 
+/** What a socket hears before its end, with the code that a native socket would be closed with. */
+export type LastWord = (Goaway | ErrorMessage) & { closeCode: number }
+
 const BEGIN = '42["'
 
-export function encodeEvent({ type, ...payload }: Down): string {
+export function encodeEvent({ type, ...payload }: Down | LastWord): string {
   return `${BEGIN}${type}",${JSON.stringify(payload)}]`
 }
 

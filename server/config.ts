@@ -24,6 +24,7 @@ export interface Config {
   port: number
   origins: readonly string[]
   socketIo: boolean
+  docs: boolean
   nodeId: NodeId
   prefix: string
   logLevel: LogLevel
@@ -52,6 +53,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     port: found.LIVEDROP_PORT,
     origins: found.LIVEDROP_ORIGINS,
     socketIo: found.LIVEDROP_SOCKETIO === 'on',
+    docs: found.LIVEDROP_DOCS === 'on',
     nodeId: found.LIVEDROP_NODE_ID ?? (`node-${randomBytes(5).toString('hex')}` as NodeId),
     prefix: found.LIVEDROP_PREFIX,
     logLevel: found.LIVEDROP_LOG_LEVEL,

@@ -51,6 +51,9 @@ const settings = {
     description:
       'Socket.IO at `/socket.io/`, with two more Redis connections. Polling needs a balancer that keeps a client on its node.',
   }),
+  LIVEDROP_DOCS: z.enum(['on', 'off']).default('on').meta({
+    description: 'Whether `/docs` shows the REST contract in a browser; `/openapi.json` is there either way.',
+  }),
   LIVEDROP_NODE_ID: z
     .string()
     .refine(isNodeId, '1 to 64 of a-z 0-9 -')

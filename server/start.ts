@@ -41,7 +41,9 @@ import { Outbox } from '../storage/outbox/outbox.ts'
 import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
 import { PostgresStockBook } from '../storage/stock/stock-book.ts'
-import { AnswerMemory } from './api/answer-memory.ts'
+import { docsRoutes } from './api/docs.ts'
+import { DropPages } from './api/drop-pages.ts'
+import { KeptAnswers } from './api/kept-answers.ts'
 import { apiRoutes } from './api/routes.ts'
 import { WaitingBuyers } from './api/settlements.ts'
 import type { Config } from './config.ts'
@@ -63,6 +65,7 @@ import { InboxWriter } from './outbound/inbox-writer.ts'
 import { Mine } from './outbound/mine.ts'
 import { Notices } from './outbound/notices.ts'
 import { OutboxPublisher } from './outbound/outbox-publisher.ts'
+import { announceTouches, hearTouches } from './outbound/touch-ears.ts'
 import { stopInOrder } from './stop.ts'
 import { Http } from './transports/http.ts'
 import { listen, newApp } from './transports/http-listener.ts'
@@ -98,7 +101,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const ledger = new RedisLedger(ledgerRedis, prefix)
   const readLedger = new RedisLedger(readRedis, prefix)
   const leases = new RedisLeases(leaseRedis, prefix)
-  const book = new PostgresDropBook(roomPostgres.sql)
+  const book = new PostgresDropBook(roomPostgres.sql, () => publisher.poke())
   const drops = new Drops(edgePostgres.sql)
   const orders = new OrderReader(edgePostgres.sql)
   const follows = new Follows(edgePostgres.sql)
@@ -181,9 +184,11 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     },
     log,
   )
-  const routes = apiRoutes({
-    ...{ drops, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health, log },
-    ledger: readLedger,
+  const dropPages = new DropPages({ drops, ledger: readLedger, clock, log })
+  const kept = new KeptAnswers(clock)
+  ears.push(hearTouches(wire, [kept, dropPages]))
+  const api = apiRoutes({
+    ...{ drops, dropPages, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health },
     nowMs: () => clock.nowMs(),
     accounts: new Accounts(edgePostgres.sql),
     signIns: new SignIns(edgePostgres.sql),
@@ -194,15 +199,23 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     inbox,
     products: new Products(edgePostgres.sql),
     passwords: new Passwords(),
-    memory: new AnswerMemory(),
     announceAgenda: () => void bus.publish(subjects.agenda, new Uint8Array()),
   })
+
+  const routes = config.docs ? [...api, ...docsRoutes()] : api
 
   // --- the door ------------------------------------------------------------------------------------------------------
   serveNative(app, { gateway, log, origins: config.origins })
   const { fanout } = stores
   const socketIo = fanout && serveSocketIo(app, { ...{ gateway, pollers, log, fanout, origins: config.origins } })
-  new Http({ routes, tokens, origins: config.origins, log }).attach(app)
+  new Http({
+    routes,
+    tokens,
+    origins: config.origins,
+    log,
+    kept,
+    touched: announceTouches(wire, [kept, dropPages]),
+  }).attach(app)
   hub.start()
   roll.start()
   const listener = await listen(app, config.host, config.port)

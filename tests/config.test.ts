@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
 import { describeConfig, type Environment, readConfig } from '../server/config.ts'
 import { makeLog } from '../server/log.ts'
+import { SETTINGS } from '../server/settings.ts'
 
 const SECRET = '9f1c0b7e5a3d42688d6e01f7a2b4c39e'
 const base = {
@@ -120,7 +121,7 @@ describe('settings', () => {
     expect(table).toContain('| `LIVEDROP_PREFIX` | ld |')
     expect(table).toContain('| `LIVEDROP_HOST` | 127.0.0.1, in production 0.0.0.0 |')
     expect(table).toContain('| `LIVEDROP_NODE_ID` | random |')
-    expect(table.split('\n')).toHaveLength(2 + 12)
+    expect(table.split('\n')).toHaveLength(2 + SETTINGS.length)
   })
 })
 

@@ -9,7 +9,5 @@ export const errorSchema = z.object({
   code: z.enum(FAULT_CODES),
   message: z.string(),
   retryable: z.boolean(),
-  /** Only on Socket.IO, of the last error before the end: the code with which a native socket is closed. */
-  closeCode: z.number().int().optional(),
 })
 export type ErrorMessage = z.infer<typeof errorSchema>

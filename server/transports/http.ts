@@ -1,7 +1,7 @@
 /**
  * The HTTP door: every REST request goes through this one wrapper, in this order.
  *
- *   path -> method -> origin -> body (bounded) -> who -> how often -> fields -> handler (bounded) -> answer
+ *   path -> method -> origin -> body (bounded) -> who -> how often -> kept? -> fields -> handler (bounded) -> answer
  *
  * What is cheap to refuse is refused first. Nothing thrown in here reaches uWebSockets.js, where it would end the
  * process; what a handler throws is logged under the request's id and said as a problem document without a word of it.
@@ -12,8 +12,10 @@
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js'
 import type { Limit } from '../../protocol/api/endpoint.ts'
 import type { UserId } from '../../protocol/ids.ts'
+import { type KeptAnswers, type Said, written } from '../api/kept-answers.ts'
 import { isRefusal, type Refusal, refuse } from '../api/refusal.ts'
-import type { Answer, Route } from '../api/route.ts'
+import type { Route } from '../api/route.ts'
+import type { Identity } from '../inbound/session.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 import type { NodeLog } from '../log.ts'
 import { BODY_MAX, readBody } from './http-body.ts'
@@ -31,6 +33,9 @@ export interface HttpWorld {
   /** Web pages that may call, besides those from this very host. */
   origins: readonly string[]
   log: Pick<NodeLog, 'debug' | 'error'>
+  /** Answers that many ask for, and who hears what a write has touched. Without it nothing is kept. */
+  kept?: KeptAnswers
+  touched?: (names: readonly string[]) => void
   /** How often somebody may. Without it everybody may always. */
   admission?: HttpAdmission
 }
@@ -121,8 +126,12 @@ export class Http {
     const { bodyBytes } = this.#limits
     const tooLarge = refuse('too_large', { detail: `a body is at most ${bodyBytes} bytes` })
 
-    if (found.route.endpoint.method === 'get') {
-      void this.#answer(found, question, NO_BODY, reply)
+    const { method, limit } = found.route.endpoint
+
+    if (method === 'get') {
+      const kept = this.#world.kept?.fresh(question.path, question.query)
+      if (kept !== undefined) this.#say(reply, this.#held(limit, question) ?? kept)
+      else void this.#answer(found, question, NO_BODY, reply)
     } else if (Number(question.headers.get('content-length') ?? 0) > bodyBytes) {
       reply.refuseAndHangUp(tooLarge)
     } else {
@@ -142,8 +151,7 @@ export class Http {
     })
     try {
       const said = await Promise.race([this.#ask(found, question, body), tooLate])
-      if (isRefusal(said)) reply.refuse(said)
-      else reply.answer(said, found.route.endpoint.cache)
+      this.#say(reply, said)
     } catch (cause) {
       this.#fail(question, reply, cause)
     } finally {
@@ -151,20 +159,34 @@ export class Http {
     }
   }
 
-  async #ask({ route, params }: FoundRoute, question: HttpQuestion, body: Buffer): Promise<Answer | Refusal> {
-    const { who, limit } = route.endpoint
-    const caller = await admitted(who, question.headers.get('authorization'), this.#world.tokens)
+  async #ask({ route, params }: FoundRoute, question: HttpQuestion, body: Buffer): Promise<Said> {
+    const { endpoint } = route
+    const caller = await admitted(endpoint.who, question.headers.get('authorization'), this.#world.tokens)
     if (caller !== undefined && isRefusal(caller)) return caller
 
-    const { address } = question
-    const held = this.#world.admission?.admit(
-      limit,
-      caller === undefined ? { address } : { address, user: caller.user },
-    )
-    if (held !== undefined) return refuse('rate_limited', { retryAfterMs: held.retryAfterMs })
+    const held = this.#held(endpoint.limit, question, caller)
+    if (held !== undefined) return held
 
-    const input = readInput(route.endpoint, question, params, body)
-    return isRefusal(input) ? input : route.answer({ ...input, caller })
+    const input = readInput(endpoint, question, params, body)
+    if (isRefusal(input)) return input
+
+    const { kept, touched = () => undefined } = this.#world
+    const asked = { ...input, caller }
+    return kept === undefined
+      ? written(await route.answer(asked), endpoint)
+      : kept.answer(route, question.path, asked, touched)
+  }
+
+  /** How often: what is kept costs little and is counted like everything else. */
+  #held(limit: Limit, { address }: HttpQuestion, caller?: Identity): Refusal | undefined {
+    const who = caller === undefined ? { address } : { address, user: caller.user }
+    const held = this.#world.admission?.admit(limit, who)
+    return held && refuse('rate_limited', { retryAfterMs: held.retryAfterMs })
+  }
+
+  #say(reply: HttpReply, said: Said): void {
+    if (isRefusal(said)) reply.refuse(said)
+    else reply.answer(said)
   }
 
   #fail({ requestId, method, path }: HttpQuestion, reply: HttpReply, cause: unknown): void {
