@@ -18,6 +18,8 @@ export function subjects(prefix: string) {
     settled: (node: NodeId) => `${prefix}.node.${node}.settled`,
     /** News of one drop, for the nodes where it is watched. */
     news: (drop: DropId) => `${prefix}.drop.${drop}.news`,
+    /** How many watch the drop on one node, for the other nodes where it is watched. */
+    viewers: (drop: DropId) => `${prefix}.drop.${drop}.viewers`,
     /** "I am alive", from every node. */
     heartbeat: `${prefix}.nodes`,
     /** A drop was created or changed: look at the agenda again. */

@@ -47,7 +47,7 @@ export const upCommand = defineCommand({
         nodes,
         port,
         given: { redisUrl: REDIS_URL, natsUrl: NATS_URL, databaseUrl: DATABASE_URL },
-        env: { LIVEDROP_LOG_LEVEL: process.env.LIVEDROP_LOG_LEVEL ?? 'warn' },
+        env: { LIVEDROP_LOG_LEVEL: process.env.LIVEDROP_LOG_LEVEL ?? 'warn', ...ownLimits(process.env) },
         onStep: show,
         onLost: ({ server, lastLines }) => console.error(`${server} ended by itself; its last words:\n${lastLines}`),
         onLog: (node, line) => console.error(`[${node}] ${line}`),
@@ -67,6 +67,11 @@ export const upCommand = defineCommand({
       await leaving
     }),
 })
+
+/** `LIVEDROP_LIMITS=none npm run livedrop -- up` is what another bench can be pointed at. */
+function ownLimits({ LIVEDROP_LIMITS }: NodeJS.ProcessEnv): Record<string, string> {
+  return LIVEDROP_LIMITS === undefined ? {} : { LIVEDROP_LIMITS }
+}
 
 function leaveOnSignal(cluster: LocalCluster): Promise<void> {
   return new Promise((resolve) => {

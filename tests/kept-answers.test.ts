@@ -148,7 +148,7 @@ describe('what is kept', () => {
       admit: (limit) => {
         admitted.push(limit)
         left -= 1
-        return left < 0 ? { retryAfterMs: 1_000 } : undefined
+        return left < 0 ? { headers: {}, retryAfterMs: 1_000 } : undefined
       },
     }
     const { call, reads } = await shop({ admission })

@@ -32,7 +32,7 @@ async function twoNodes() {
   const key = uniquePrefix()
   url.port = String(cable.port)
   const near = await fanoutOf(url.href, key)
-  const node = await edgeNode({}, near.fanout)
+  const node = await edgeNode({}, { fanout: near.fanout })
   stops.push(node.stop)
 
   const far = await fanoutOf(inject('redisUrl'), key)
@@ -109,7 +109,7 @@ describe('Socket.IO over nodes', () => {
     const url = inject('redisUrl')
     const key = uniquePrefix()
     const { fanout, warnings } = await fanoutOf(url, key)
-    const node = await edgeNode({}, fanout)
+    const node = await edgeNode({}, { fanout })
     stops.push(node.stop)
     const { fanout: stranger } = await fanoutOf(url, key)
     const ana = new SocketIoPhone(node, ['websocket'], { token: 'token-of-ana' })

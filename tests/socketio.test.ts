@@ -3,6 +3,8 @@ import { connect } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Up } from '../protocol/up.ts'
+import type { Turned } from '../server/inbound/doorkeeper.ts'
+import type { Door } from '../server/transports/socket-door.ts'
 import { SocketIoAcks } from '../server/transports/socketio-acks.ts'
 import { type EdgeNode, edgeNode, ORIGIN, SHOES } from './builders/edge-node.ts'
 import { at } from './builders/edge-world.ts'
@@ -15,8 +17,8 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop()
 })
 
-async function serve(limits: Parameters<typeof edgeNode>[0] = {}): Promise<EdgeNode> {
-  const node = await edgeNode(limits)
+async function serve(...options: Parameters<typeof edgeNode>): Promise<EdgeNode> {
+  const node = await edgeNode(...options)
   stops.push(node.stop)
   return node
 }
@@ -108,20 +110,18 @@ describe('the callbacks that wait', () => {
 describe('the end of a Socket.IO socket', () => {
   it('[CC3] that may come back is let go, and a stock client comes back by itself', async () => {
     const node = await serve()
-    const phone = new SocketIoPhone(node, ['websocket'], { token: 'token-of-ana' })
+    const phone = new SocketIoPhone(node, ['websocket'], { token: 'old' })
     stops.push(() => phone.cut())
-    phone.socket.io.opts.reconnectionDelay = 10
-    phone.socket.io.reconnection(true)
     phone.socket.io.reconnectionDelay(10)
-    await phone.hears(1)
+    phone.socket.io.reconnection(true)
     const reasons: string[] = []
     phone.socket.on('disconnect', (reason) => reasons.push(reason))
 
-    await node.roll.goaway(0)
+    const heard = await phone.hears(3)
 
-    const heard = await phone.hears(2)
-    expect(heard).toMatchObject([{ type: 'goaway', closeCode: 3001 }, { type: 'welcome' }])
-    expect(reasons).toEqual(['transport close'])
+    const goaway = { type: 'goaway', closeCode: 3005 }
+    expect(heard.slice(0, 3)).toMatchObject([goaway, goaway, goaway])
+    expect(new Set(reasons)).toEqual(new Set(['transport close']))
   })
 
   it('[CC3] that must stay away is disconnected, and a stock client stays away', async () => {
@@ -188,6 +188,41 @@ describe('the door of Socket.IO', () => {
 
     expect(said.status).toBe(403)
     expect(node.roll.size).toBe(0)
+  })
+
+  it('[CC4] counts the sockets of each network, whatever carries them, and turns away who is too many', async () => {
+    const inside: string[] = []
+    let turned: Turned | undefined
+    let knocks = 0
+    const keeper: Door['keeper'] = {
+      knock: () => {
+        knocks += 1
+        return turned
+      },
+      entered: (network) => inside.push(network),
+      left: (network) => inside.splice(inside.indexOf(network), 1),
+    }
+    const addresses = { networkOf: (address: string) => address, readsForwarded: false }
+    const node = await serve({}, { door: { keeper, addresses } })
+    const phones = [await phoneOf(node), await phoneOf(node, undefined, ['polling', 'websocket'])]
+    await vi.waitFor(() => expect(phones[1]?.engine.transport.name).toBe('websocket'))
+    expect(inside).toEqual(['127.0.0.1', '127.0.0.1'])
+
+    turned = { status: 429, retryAfterMs: 1_500, why: 'too many' }
+    const url = `${node.origin}/socket.io/?EIO=4&transport=polling`
+    const said = await fetch(url, { headers: { origin: ORIGIN } })
+    expect([said.status, said.headers.get('retry-after'), await said.json()]).toEqual([
+      ...[429, '2', { code: 4, message: 'too many' }],
+    ])
+    expect(await refusedUpgrade(node, 'EIO=4&transport=websocket')).toBe(429)
+    expect(await phones[1]?.asks({ type: 'clock', t0: 1 })).toHaveLength(1)
+    for (const phone of phones) phone.cut()
+    await vi.waitFor(() => expect(inside).toEqual([]))
+    expect(knocks).toBe(4)
+
+    turned = undefined
+    node.roll.shut()
+    expect((await fetch(url)).status).toBe(503)
   })
 
   it('[CC5] answers what is no handshake, and the process lives', async () => {

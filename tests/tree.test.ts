@@ -29,7 +29,6 @@ const DOORS: Record<string, RegExp> = {
   '@node-rs/argon2': /^server\/inbound\/passwords\.ts$/,
   'socket.io': /^server\/transports\/socketio[a-z-]*\.ts$/,
   '@socket.io/redis-adapter': /^server\/transports\/socketio\.ts$/,
-  'lru-cache': /^server\/api\/hot-cache\.ts$/,
   pino: /^server\/log\.ts$/,
 }
 

@@ -21,6 +21,11 @@ interface Made {
 export class Snapshots {
   readonly #made: Partial<Record<Encoding, Made>> = {}
 
+  /** The count in the newest snapshot of this encoding. */
+  viewers(encoding: Encoding): number | undefined {
+    return this.#made[encoding]?.viewers
+  }
+
   /** For a watcher without orders here. `nowMs`: monotonic. */
   frame(view: DropView, encoding: Encoding, viewers: number, nowMs: number): Frame {
     const made = this.#made[encoding]

@@ -28,12 +28,18 @@ export class HttpReply {
   readonly #question: HttpQuestion
   readonly #options: ReplyOptions
   #done = false
+  #noted: Headers = {}
 
   constructor(res: HttpResponse, question: HttpQuestion, options: ReplyOptions) {
     this.#res = res
     this.#question = question
     this.#options = options
     res.onAborted(() => this.#finish('gone'))
+  }
+
+  /** Goes with whatever is answered. */
+  note(headers: Headers): void {
+    this.#noted = headers
   }
 
   answer({ status, headers, body, etag }: WrittenAnswer): void {
@@ -84,6 +90,7 @@ export class HttpReply {
 
   #writeCommon(): void {
     const { origin } = this.#options
+    for (const name in this.#noted) this.#res.writeHeader(name, this.#noted[name] ?? '')
     this.#res.writeHeader('x-request-id', this.#question.requestId)
     this.#res.writeHeader('x-content-type-options', 'nosniff')
     this.#res.writeHeader('vary', 'origin')

@@ -15,7 +15,8 @@ import type { UserId } from '../../protocol/ids.ts'
 import { type KeptAnswers, type Said, written } from '../api/kept-answers.ts'
 import { isRefusal, type Refusal, refuse } from '../api/refusal.ts'
 import type { Route } from '../api/route.ts'
-import type { Identity } from '../inbound/session.ts'
+import { Addresses } from '../inbound/addresses.ts'
+import type { RestAdmission } from '../inbound/rest-admission.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 import type { NodeLog } from '../log.ts'
 import { BODY_MAX, readBody } from './http-body.ts'
@@ -37,12 +38,9 @@ export interface HttpWorld {
   kept?: KeptAnswers
   touched?: (names: readonly string[]) => void
   /** How often somebody may. Without it everybody may always. */
-  admission?: HttpAdmission
-}
-
-export interface HttpAdmission {
-  /** Undefined: go on. Must not wait. */
-  admit(limit: Limit, who: { address: string; user?: UserId }): { retryAfterMs: number } | undefined
+  admission?: Pick<RestAdmission, 'admit'>
+  /** Whose word on addresses is believed. Without it nobody's. */
+  addresses?: Addresses
 }
 
 export interface HttpLimits {
@@ -61,6 +59,7 @@ export class Http {
   readonly #limits: HttpLimits
   readonly #table: HttpTable
   readonly #origins: Origins
+  readonly #addresses: Addresses
   #inFlight = 0
 
   constructor(world: HttpWorld, limits: HttpLimits = HTTP_LIMITS) {
@@ -68,6 +67,7 @@ export class Http {
     this.#limits = limits
     this.#table = new HttpTable(world.routes)
     this.#origins = new Origins(world.origins)
+    this.#addresses = world.addresses ?? new Addresses([])
   }
 
   /** Requests that are being answered. */
@@ -130,7 +130,7 @@ export class Http {
 
     if (method === 'get') {
       const kept = this.#world.kept?.fresh(question.path, question.query)
-      if (kept !== undefined) this.#say(reply, this.#held(limit, question) ?? kept)
+      if (kept !== undefined) say(reply, this.#held(limit, question, reply) ?? kept)
       else void this.#answer(found, question, NO_BODY, reply)
     } else if (Number(question.headers.get('content-length') ?? 0) > bodyBytes) {
       reply.refuseAndHangUp(tooLarge)
@@ -150,8 +150,8 @@ export class Http {
       timer = setTimeout(() => resolve(late), this.#limits.handlerMs)
     })
     try {
-      const said = await Promise.race([this.#ask(found, question, body), tooLate])
-      this.#say(reply, said)
+      const said = await Promise.race([this.#ask(found, question, body, reply), tooLate])
+      say(reply, said)
     } catch (cause) {
       this.#fail(question, reply, cause)
     } finally {
@@ -159,40 +159,49 @@ export class Http {
     }
   }
 
-  async #ask({ route, params }: FoundRoute, question: HttpQuestion, body: Buffer): Promise<Said> {
+  async #ask({ route, params }: FoundRoute, question: HttpQuestion, body: Buffer, reply: HttpReply): Promise<Said> {
     const { endpoint } = route
     const caller = await admitted(endpoint.who, question.headers.get('authorization'), this.#world.tokens)
-    if (caller !== undefined && isRefusal(caller)) return caller
-
-    const held = this.#held(endpoint.limit, question, caller)
+    // Whoever is not let in is counted as nobody, so that tokens cannot be tried for ever.
+    const isSomebody = caller !== undefined && !isRefusal(caller)
+    const held = this.#held(endpoint.limit, question, reply, isSomebody ? caller.user : undefined)
     if (held !== undefined) return held
+    if (caller !== undefined && isRefusal(caller)) return caller
 
     const input = readInput(endpoint, question, params, body)
     if (isRefusal(input)) return input
 
     const { kept, touched = () => undefined } = this.#world
-    const asked = { ...input, caller }
+    const asked = { ...input, caller, network: this.#networkOf(question) }
     return kept === undefined
       ? written(await route.answer(asked), endpoint)
       : kept.answer(route, question.path, asked, touched)
   }
 
   /** How often: what is kept costs little and is counted like everything else. */
-  #held(limit: Limit, { address }: HttpQuestion, caller?: Identity): Refusal | undefined {
-    const who = caller === undefined ? { address } : { address, user: caller.user }
-    const held = this.#world.admission?.admit(limit, who)
-    return held && refuse('rate_limited', { retryAfterMs: held.retryAfterMs })
+  #held(limit: Limit, question: HttpQuestion, reply: HttpReply, user?: UserId): Refusal | undefined {
+    const network = this.#networkOf(question)
+    const counted = this.#world.admission?.admit(limit, user === undefined ? { network } : { network, user })
+    if (counted === undefined) return undefined
+
+    reply.note(counted.headers)
+    const { retryAfterMs } = counted
+    return retryAfterMs === undefined ? undefined : refuse('rate_limited', { retryAfterMs })
   }
 
-  #say(reply: HttpReply, said: Said): void {
-    if (isRefusal(said)) reply.refuse(said)
-    else reply.answer(said)
+  #networkOf({ address, headers }: HttpQuestion): string {
+    return this.#addresses.networkOf(address, headers.get('x-forwarded-for'))
   }
 
   #fail({ requestId, method, path }: HttpQuestion, reply: HttpReply, cause: unknown): void {
     this.#world.log.error('http.failed', { requestId, method, path, cause })
     reply.refuse(refusalOf(cause))
   }
+}
+
+function say(reply: HttpReply, said: Said): void {
+  if (isRefusal(said)) reply.refuse(said)
+  else reply.answer(said)
 }
 
 const NO_BODY = Buffer.alloc(0)

@@ -23,6 +23,7 @@ import type { Gateway } from '../inbound/gateway.ts'
 import type { Session } from '../inbound/session.ts'
 import { ROLL_LIMITS } from '../inbound/session-roll.ts'
 import { type Broadcaster, closeText, type Peer } from './peer.ts'
+import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
 
 export const BACKPRESSURE_BYTES_MAX = 64 * 1024
 const IDLE_S = 32
@@ -34,11 +35,19 @@ export interface NativeWorld {
   log: Log
   /** Origins that browsers may connect from. What sends no Origin is not a browser. */
   origins: readonly string[]
+  /** Who may open another socket. Without it everybody may. */
+  door?: Door
 }
 
 /** What the library carries with a socket. It copies an object's own fields only, so a peer stands in one. */
 interface Carried {
   peer: NativePeer
+}
+
+/** Where a socket is counted while it is open. */
+interface Inside {
+  keeper: Door['keeper']
+  network: string
 }
 
 /** SUBSCRIBE and SEND result of uWebSockets.js. */
@@ -58,7 +67,7 @@ export function serveNative(app: TemplatedApp, world: NativeWorld): void {
     sendPingsAutomatically: true,
     maxLifetime: LIFETIME_MIN,
 
-    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins)),
+    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins, world)),
     open: (ws) => safely(log, () => ws.getUserData().peer.begin(ws, gateway)),
     message: (ws, message, isBinary) =>
       safely(log, () => ws.getUserData().peer.hear(new Uint8Array(message), isBinary, gateway)),
@@ -87,7 +96,17 @@ function safely(log: Log, call: () => void): void {
 
 // --- the handshake -------------------------------------------------------------------------------------------------------
 
-function shake(res: HttpResponse, req: HttpRequest, context: us_socket_context_t, origins: ReadonlySet<string>) {
+function shake(
+  res: HttpResponse,
+  req: HttpRequest,
+  context: us_socket_context_t,
+  origins: ReadonlySet<string>,
+  { gateway, door }: NativeWorld,
+) {
+  const network = door === undefined ? '' : networkOf(res, req, door)
+  const turned = door?.keeper.knock(network)
+  if (turned !== undefined) return refuse(res, STATUS_LINES[turned.status], turned.why, turned.retryAfterMs)
+
   const origin = req.getHeader('origin')
   const key = req.getHeader('sec-websocket-key')
   const version = req.getHeader('sec-websocket-version')
@@ -104,15 +123,20 @@ function shake(res: HttpResponse, req: HttpRequest, context: us_socket_context_t
   if (protocol === undefined) {
     return refuse(res, '400 Bad Request', `offer a sub-protocol: ${Object.keys(SUBPROTOCOLS).join(' or ')}`)
   }
+  const leaving = turnedByLeaving(gateway)
+  if (leaving !== undefined) return refuse(res, STATUS_LINES[leaving.status], leaving.why, leaving.retryAfterMs)
 
   // Only the first one is echoed: a browser refuses a server that echoes what looks like a second one.
-  res.upgrade({ peer: new NativePeer(SUBPROTOCOLS[protocol], token) } satisfies Carried, key, protocol, '', context)
+  const inside = door === undefined ? undefined : { keeper: door.keeper, network }
+  const peer = new NativePeer(SUBPROTOCOLS[protocol], token, inside)
+  res.upgrade({ peer } satisfies Carried, key, protocol, '', context)
 }
 
-function refuse(res: HttpResponse, status: string, why: string): void {
+function refuse(res: HttpResponse, status: string, why: string, retryAfterMs?: number): void {
   res.cork(() => {
     res.writeStatus(status)
     if (status.startsWith('400')) res.writeHeader('Sec-WebSocket-Version', '13')
+    if (retryAfterMs !== undefined) res.writeHeader('Retry-After', retryAfter(retryAfterMs))
     res.writeHeader('Content-Type', 'text/plain; charset=utf-8')
     res.end(`${why}\n`)
   })
@@ -127,10 +151,12 @@ class NativePeer implements Peer {
   /** Undefined before the socket is open and for ever after it is closed. */
   #ws: WebSocket<Carried> | undefined
   #session: Session | undefined
+  readonly #inside: Inside | undefined
 
-  constructor(format: Format, token: string | undefined) {
+  constructor(format: Format, token: string | undefined, inside: Inside | undefined) {
     this.format = format
     this.#token = token
+    this.#inside = inside
   }
 
   // --- what the library says
@@ -139,6 +165,7 @@ class NativePeer implements Peer {
     const token = this.#token
     this.#token = undefined
     this.#ws = ws
+    this.#inside?.keeper.entered(this.#inside.network)
     this.#session = gateway.opened(this, token)
   }
 
@@ -162,6 +189,7 @@ class NativePeer implements Peer {
 
   end(gateway: Gateway): void {
     this.#ws = undefined
+    this.#inside?.keeper.left(this.#inside.network)
     if (this.#session !== undefined) gateway.closed(this.#session)
   }
 

@@ -11,12 +11,23 @@
  */
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocketBehavior } from 'uWebSockets.js'
 import type { Log } from '../../rooms/ports.ts'
+import type { Gateway } from '../inbound/gateway.ts'
 import { CORS_KEPT_S, CORS_REQUEST_HEADERS, type Origins } from './http-origins.ts'
 import { BACKPRESSURE_BYTES_MAX, LIFETIME_MIN } from './native.ts'
+import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
 
 export interface DoorWorld {
+  gateway: Pick<Gateway, 'isOpen'>
   origins: Origins
   log: Pick<Log, 'error'>
+  /** Who may open another socket. Without it everybody may. */
+  door?: Door
+}
+
+/** What stays with a request that begins a connection. */
+export interface Knocked {
+  /** Where its socket is counted; undefined where nobody counts. */
+  network?: string
 }
 
 /** As much of an app as Engine.IO and Socket.IO use. */
@@ -31,7 +42,7 @@ export function behindDoor(app: TemplatedApp, world: DoorWorld): DoorApp {
     any: (path: string, handle: (res: HttpResponse, req: HttpRequest) => void) => {
       app.any(path, (res, req) =>
         safely(world, res, () => {
-          if (mayEnter(res, req, world.origins, 'polling')) handle(shielded(world, res), req)
+          if (mayEnter(res, req, world, 'polling')) handle(shielded(world, res), req)
         }),
       )
       return door
@@ -48,7 +59,7 @@ export function behindDoor(app: TemplatedApp, world: DoorWorld): DoorApp {
         closeOnBackpressureLimit: 1,
         upgrade: (res, req, context) =>
           safely(world, res, () => {
-            if (mayEnter(res, req, world.origins, 'websocket')) upgrade?.(shielded(world, res), req, context)
+            if (mayEnter(res, req, world, 'websocket')) upgrade?.(shielded(world, res), req, context)
           }),
         open: (ws) => safely(world, undefined, () => open?.(ws)),
         message: (ws, bytes, isBinary) => safely(world, undefined, () => message?.(ws, bytes, isBinary)),
@@ -76,12 +87,12 @@ export function corsHeaders(origin: string): [string, string][] {
 const BAD_REQUEST = 3
 const FORBIDDEN = 4
 
-function mayEnter(res: HttpResponse, req: HttpRequest, origins: Origins, transport: 'polling' | 'websocket'): boolean {
+function mayEnter(res: HttpResponse, req: HttpRequest, world: DoorWorld, transport: 'polling' | 'websocket'): boolean {
   const method = req.getMethod().toUpperCase()
   const origin = req.getHeader('origin')
   const query = new URLSearchParams(req.getQuery())
 
-  if (origin !== '' && !origins.allows(origin, req.getHeader('host'))) {
+  if (origin !== '' && !world.origins.allows(origin, req.getHeader('host'))) {
     return refuse(res, '', '403 Forbidden', FORBIDDEN, 'this origin may not connect')
   }
   if (method === 'OPTIONS') return preflight(res, origin)
@@ -97,12 +108,32 @@ function mayEnter(res: HttpResponse, req: HttpRequest, origins: Origins, transpo
   if (query.get('transport') !== transport) {
     return refuse(res, origin, '400 Bad Request', BAD_REQUEST, `transport here: ${transport}`)
   }
+  return query.has('sid') || mayBegin(res, req, world)
+}
+
+/** Only what begins a connection is a knock: a poller asks again and again. */
+function mayBegin(res: HttpResponse, req: HttpRequest & Knocked, { gateway, door }: DoorWorld): boolean {
+  const network = door === undefined ? undefined : networkOf(res, req, door)
+  const turned = (network === undefined ? undefined : door?.keeper.knock(network)) ?? turnedByLeaving(gateway)
+  if (turned !== undefined) {
+    const { status, why, retryAfterMs } = turned
+    return refuse(res, req.getHeader('origin'), STATUS_LINES[status], FORBIDDEN, why, retryAfterMs)
+  }
+  if (network !== undefined) req.network = network
   return true
 }
 
-function refuse(res: HttpResponse, origin: string, status: string, code: number, message: string): false {
+function refuse(
+  res: HttpResponse,
+  origin: string,
+  status: string,
+  code: number,
+  message: string,
+  retryAfterMs?: number,
+): false {
   res.cork(() => {
     res.writeStatus(status)
+    if (retryAfterMs !== undefined) res.writeHeader('retry-after', retryAfter(retryAfterMs))
     if (origin !== '') for (const [name, value] of corsHeaders(origin)) res.writeHeader(name, value)
     res.writeHeader('content-type', 'application/json')
     res.end(JSON.stringify({ code, message }))

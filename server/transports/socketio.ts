@@ -12,7 +12,8 @@ import { Server, type Socket } from 'socket.io'
 import type { RedisFanout } from '../../storage/redis-fanout.ts'
 import type { Gateway } from '../inbound/gateway.ts'
 import { Origins } from './http-origins.ts'
-import { behindDoor, corsHeaders, type DoorWorld } from './socketio-door.ts'
+import type { Door } from './socket-door.ts'
+import { behindDoor, corsHeaders, type DoorWorld, type Knocked } from './socketio-door.ts'
 import { SocketIoPeer } from './socketio-peer.ts'
 import type { Pollers } from './socketio-pollers.ts'
 import { type SocketIoReach, SocketIoUsers } from './socketio-reach.ts'
@@ -23,6 +24,8 @@ export interface SocketIoWorld {
   log: DoorWorld['log']
   /** Web pages that may connect, besides those from this very host. */
   origins: readonly string[]
+  /** Who may open another socket. Without it everybody may. */
+  door?: Door
   /** To the other nodes' sockets; without it there are none. */
   fanout?: RedisFanout
 }
@@ -49,7 +52,7 @@ const OTHERS_ANSWER_MS = 2_000
 
 /** Call it before routes that match everything. One in a process: the library changes its adapter for all of them. */
 export function serveSocketIo(app: TemplatedApp, world: SocketIoWorld, limits = SOCKETIO_LIMITS): RunningSocketIo {
-  const { gateway, pollers, log, fanout } = world
+  const { gateway, pollers, log, fanout, door } = world
   const io = new Server({
     path: PATH,
     serveClient: false,
@@ -64,7 +67,9 @@ export function serveSocketIo(app: TemplatedApp, world: SocketIoWorld, limits = 
     allowEIO3: false,
     ...(fanout === undefined ? {} : { adapter: redisAdapter(fanout) }),
   })
-  io.attachApp(behindDoor(app, { origins: new Origins(world.origins), log }))
+  const origins = new Origins(world.origins)
+  io.attachApp(behindDoor(app, { gateway, origins, log, ...(door === undefined ? {} : { door }) }))
+  if (door !== undefined) io.engine.on('connection', (connection: Connection) => count(connection, door))
   io.engine.on('headers', (headers: Record<string, string>, { headers: said }: { headers: Record<string, string> }) => {
     headers['x-content-type-options'] = 'nosniff'
     if (said.origin !== undefined) Object.assign(headers, Object.fromEntries(corsHeaders(said.origin)))
@@ -93,6 +98,20 @@ export function serveSocketIo(app: TemplatedApp, world: SocketIoWorld, limits = 
   }
 
   return { reach: new SocketIoUsers(io, fanout), close: () => io.close() }
+}
+
+interface Connection {
+  request: Knocked | null
+  once(event: 'close', hear: () => void): void
+}
+
+/** From the handshake on, long before CONNECT. */
+function count(connection: Connection, { keeper }: Door): void {
+  const network = connection.request?.network
+  if (network === undefined) return
+
+  keeper.entered(network)
+  connection.once('close', () => keeper.left(network))
 }
 
 /** How one Server hears of the sockets of the others. */

@@ -12,6 +12,7 @@ import { Mine } from '../../server/outbound/mine.ts'
 import { listen, newApp } from '../../server/transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from '../../server/transports/native.ts'
 import { allOf } from '../../server/transports/peer.ts'
+import type { Door } from '../../server/transports/socket-door.ts'
 import { SOCKETIO_LIMITS, type SocketIoLimits, serveSocketIo } from '../../server/transports/socketio.ts'
 import { Pollers } from '../../server/transports/socketio-pollers.ts'
 import type { RedisFanout } from '../../storage/redis-fanout.ts'
@@ -23,7 +24,10 @@ export const ORIGIN = 'https://drops.example'
 
 export type EdgeNode = Awaited<ReturnType<typeof edgeNode>>
 
-export async function edgeNode(limits: Partial<RollLimits & SocketIoLimits> = {}, fanout?: RedisFanout) {
+export async function edgeNode(
+  limits: Partial<RollLimits & SocketIoLimits> = {},
+  { fanout, door }: { fanout?: RedisFanout; door?: Door } = {},
+) {
   const world = new EdgeWorld()
   world.addDrop(SHOES)
   const clock = {
@@ -77,7 +81,11 @@ export async function edgeNode(limits: Partial<RollLimits & SocketIoLimits> = {}
   const origins = [ORIGIN]
   const socketIo = serveSocketIo(
     app,
-    { gateway, pollers, log, origins, ...(fanout === undefined ? {} : { fanout }) },
+    {
+      ...{ gateway, pollers, log, origins },
+      ...(fanout === undefined ? {} : { fanout }),
+      ...(door === undefined ? {} : { door }),
+    },
     { ...SOCKETIO_LIMITS, ...limits },
   )
   app.any('/*', (res) => {

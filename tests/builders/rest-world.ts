@@ -69,6 +69,8 @@ export function restWorld() {
     logged: [] as { event: string; facts: Record<string, unknown> | undefined }[],
   }
   const answers = {
+    /** How long somebody must wait with a password. */
+    signIn: (_email: string, _network: string): number => 0,
     order: (_drop: DropId, _claim: Claim): OrderReply | Promise<OrderReply> => ({ verdict: 'accepted' }),
     replan: (): Replanned => ({ said: 'changed' }),
     restock: (): RestockAnswer => 'done',
@@ -103,6 +105,7 @@ export function restWorld() {
   }
   const writeKeys = new MemoryWriteKeys()
   const world: ApiWorld = {
+    signInGuard: { take: async (email, network) => answers.signIn(email, network) },
     accounts: {
       create: async (account) => {
         if ([...accounts.values()].some((known) => known.email === account.email)) return 'email_taken'
