@@ -1,5 +1,9 @@
 /** Socket.IO itself: callbacks, ends, origins, the change of transport, and everything its own client would never send. */
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
+import { compileFunction } from 'node:vm'
+import { io } from 'socket.io-client'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Up } from '../protocol/up.ts'
@@ -398,6 +402,32 @@ describe('from polling to WebSocket', () => {
       phone.cut()
       expect(node.pollers.size).toBe(0)
     }
+  })
+})
+
+describe('the example in protocol/README.md', () => {
+  it('[CC2] works as it stands, with the stock client', async () => {
+    const node = await serve()
+    const text = readFileSync(join(import.meta.dirname, '../protocol/README.md'), 'utf8')
+    const [, example = ''] = /```js\nimport [^\n]*\n(.*?)```/s.exec(text) ?? []
+    const here = example.replace('https://drops.example.com', node.origin)
+    const run = compileFunction(`return (async () => { ${here}; return { socket, shown, receipt, seen } })()`, [
+      ...['io', 'getToken', 'drop', 'console'],
+    ])
+
+    const { socket, shown, receipt, seen } = await run(io, async () => 'token-of-ana', SHOES, { log: () => undefined })
+    stops.push(() => socket.disconnect())
+
+    expect(shown).toMatchObject({ type: 'snapshot', drop: SHOES })
+    expect(receipt).toMatchObject({ type: 'receipt', key: 'cart-7', verdict: 'accepted' })
+    tell(node, 1)
+    await vi.waitFor(() => expect(seen.get(SHOES)).toEqual(at(1, 1)))
+
+    // A tunnel: it comes back by itself, from where it was.
+    socket.io.reconnectionDelay(10)
+    socket.io.engine.close()
+    tell(node, 2)
+    await vi.waitFor(() => expect(seen.get(SHOES)).toEqual(at(1, 2)))
   })
 })
 
