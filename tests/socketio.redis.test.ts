@@ -48,7 +48,7 @@ async function twoNodes() {
     await called.hears(1)
     return called
   }
-  return { node, other, cable, phone, warnings: near.warnings }
+  return { node, other, io, cable, phone, warnings: near.warnings }
 }
 
 describe('Socket.IO over nodes', () => {
@@ -69,7 +69,7 @@ describe('Socket.IO over nodes', () => {
   })
 
   it('[CC8, CC10] lists the sockets of every node, without their tokens', async () => {
-    const { other, phone } = await twoNodes()
+    const { other, io, phone } = await twoNodes()
     await phone('ana')
     await phone('ben', 'polling')
 
@@ -81,7 +81,12 @@ describe('Socket.IO over nodes', () => {
         [buyer('ben'), 'polling'],
       ].sort(),
     )
-    expect(JSON.stringify(sockets)).not.toContain('token-of-')
+    const handshakes = (await io.fetchSockets()).map(({ handshake }) => handshake)
+    expect(handshakes).toMatchObject([
+      { auth: {}, headers: {} },
+      { auth: {}, headers: {} },
+    ])
+    expect(JSON.stringify([sockets, handshakes])).not.toContain('token-of-')
   })
 
   it('[CC8] without Redis a node serves on, says whom it could not reach, and reaches them when it is back', async () => {

@@ -383,6 +383,29 @@ describe('the door of Socket.IO', () => {
   })
 })
 
+describe('a flood', () => {
+  it('[CC6] faster than anyone looks cuts off who does not read, before a single word is lost', async () => {
+    const node = await serve({ lookEveryMs: 60_000 })
+    const [slow, fine] = [await phoneOf(node, { token: 'token-of-slow' }), await phoneOf(node)]
+    await Promise.all([slow, fine].map((phone) => phone.asks({ type: 'watch', id: 1, drop: SHOES })))
+
+    await slow.stopReading()
+    let last = 0
+    while (node.roll.size === 2 && last < 20_000) {
+      for (let n = 0; n < 40; n += 1) {
+        last += 1
+        tell(node, last, 'x'.repeat(4_000))
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    slow.readOn()
+
+    expect([1006, 3008]).toContain(await slow.end())
+    expect(seqsOf(slow.heard)).toEqual(Array.from({ length: seqsOf(slow.heard).length }, (_, n) => n + 1))
+    await vi.waitFor(() => expect(seqsOf(fine.heard)).toHaveLength(last), { timeout: 10_000 })
+  }, 30_000)
+})
+
 describe('from polling to WebSocket', () => {
   it('[CC7] nothing is missed and nothing is heard twice', async () => {
     const node = await serve()
