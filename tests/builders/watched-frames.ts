@@ -21,10 +21,10 @@ export class WatchedFrames {
       transport({
         ...ears,
         opened: () => ears.opened(),
-        heard: (text) => {
-          const frame = JSON.parse(text) as Down | Down[]
+        heard: (said) => {
+          const frame = said as Down | Down[]
           for (const message of Array.isArray(frame) ? frame : [frame]) this.#note(watcher, message)
-          ears.heard(text)
+          ears.heard(said)
         },
         closed: (code, reason) => ears.closed(code, reason),
       })
