@@ -6,8 +6,12 @@ import { compileFunction } from 'node:vm'
 import { io } from 'socket.io-client'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { Client } from '../client/client.ts'
+import { socketio } from '../client/socketio.ts'
+import { deviceWorld } from '../client/world.ts'
 import type { Up } from '../protocol/up.ts'
 import type { Turned } from '../server/inbound/doorkeeper.ts'
+import type { Session } from '../server/inbound/session.ts'
 import type { Door } from '../server/transports/socket-door.ts'
 import { SocketIoAcks } from '../server/transports/socketio-acks.ts'
 import { type EdgeNode, edgeNode, ORIGIN, SHOES } from './builders/edge-node.ts'
@@ -451,6 +455,36 @@ describe('the example in protocol/README.md', () => {
     socket.io.engine.close()
     tell(node, 2)
     await vi.waitFor(() => expect(seen.get(SHOES)).toEqual(at(1, 2)))
+  })
+})
+
+describe.each([[['websocket']], [['polling']]] as [Transports][])('the packaged client, by %s', (transports) => {
+  it('[CC1] watches, orders, and comes back from a cut over Socket.IO', async () => {
+    const node = await serve()
+    const sessions: Session[] = []
+    const add = node.roll.add.bind(node.roll)
+    node.roll.add = (session) => {
+      sessions.push(session)
+      add(session)
+    }
+    const client = new Client({
+      transport: socketio(io, node.origin, { transports }),
+      getToken: async () => 'token-of-ana',
+      world: { ...deviceWorld, random: () => Math.random() / 1_000 },
+    })
+    stops.push(() => client.close())
+    const watch = client.connect().watch(SHOES)
+    await vi.waitFor(() => expect(watch.state?.position).toEqual(at(1, 0)))
+    tell(node, 1)
+    await vi.waitFor(() => expect(watch.state?.position).toEqual(at(1, 1)))
+    expect(await client.order(SHOES, [{ sku: 'shoe', qty: 1 }])).toMatchObject({ verdict: 'accepted' })
+
+    for (const session of sessions) session.peer.close('insufficient_state', 0)
+    tell(node, 2)
+
+    await vi.waitFor(() => expect(watch.state?.position).toEqual(at(1, 2)))
+    expect(await client.order(SHOES, [{ sku: 'shoe', qty: 1 }])).toMatchObject({ verdict: 'accepted' })
+    expect(node.failures).toEqual([])
   })
 })
 
