@@ -31,6 +31,7 @@ export interface Config {
   host: string
   port: number
   origins: readonly string[]
+  socketIo: boolean
   docs: boolean
   /** A folder. */
   pictures: string | undefined
@@ -67,6 +68,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     host: found.LIVEDROP_HOST ?? (found.NODE_ENV === 'production' ? '0.0.0.0' : '127.0.0.1'),
     port: found.LIVEDROP_PORT,
     origins: found.LIVEDROP_ORIGINS,
+    socketIo: found.LIVEDROP_SOCKETIO === 'on',
     docs: found.LIVEDROP_DOCS === 'on',
     pictures: found.LIVEDROP_PICTURES,
     nodeId: found.LIVEDROP_NODE_ID ?? (`node-${randomBytes(5).toString('hex')}` as NodeId),

@@ -110,6 +110,10 @@ const settings = {
       description: 'Web pages that may connect, besides those this node serves itself: origins, comma-separated.',
       otherwise: 'none',
     }),
+  LIVEDROP_SOCKETIO: z.enum(['on', 'off']).default('on').meta({
+    description:
+      'Socket.IO at `/socket.io/`, with two more Redis connections. Polling needs a balancer that keeps a client on its node.',
+  }),
   LIVEDROP_DOCS: z.enum(['on', 'off']).default('on').meta({
     description: 'Whether `/docs` and `/docs/ws` show the contract in a browser; the documents are there either way.',
   }),

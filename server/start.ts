@@ -81,6 +81,9 @@ import { stopInOrder } from './stop.ts'
 import { Http } from './transports/http.ts'
 import { listen, newApp } from './transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from './transports/native.ts'
+import { allOf } from './transports/peer.ts'
+import { serveSocketIo } from './transports/socketio.ts'
+import { Pollers } from './transports/socketio-pollers.ts'
 
 export interface RunningNode {
   /** `http://host:port` */
@@ -129,7 +132,8 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
 
   // --- the edge, outward: who is told what ---------------------------------------------------------------------------
   const app = newApp()
-  const broadcaster = nativeBroadcaster(app)
+  const pollers = new Pollers()
+  const broadcaster = allOf(nativeBroadcaster(app), pollers)
   const notices = new Notices({ clock, log, follows, broadcaster })
   const viewerCounts = new ViewerCounts(wire)
   const hub = new Hub({
@@ -248,7 +252,10 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
 
   // --- the door ------------------------------------------------------------------------------------------------------
   const { addresses, rest, door } = admission
-  serveNative(app, { gateway, log, origins: config.origins, door: { keeper: door, addresses } })
+  const sockets = { gateway, log, origins: config.origins, door: { keeper: door, addresses } }
+  serveNative(app, sockets)
+  const { fanout } = stores
+  const socketIo = fanout && serveSocketIo(app, { ...sockets, pollers, fanout })
   const http = new Http({
     ...{ routes, tokens, log, addresses, kept, admission: rest },
     origins: config.origins,
@@ -269,7 +276,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
       return stopInOrder(
         {
           ...{ health, listener, http, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher },
-          ...{ app, clock, stores, log },
+          ...{ app, socketIo, clock, stores, log },
         },
         config.graceMs,
       )

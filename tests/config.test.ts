@@ -43,6 +43,12 @@ function problems(environment: Environment, readFile?: (path: string) => string)
 }
 
 describe('settings', () => {
+  it('[CC9] serve Socket.IO unless it is switched off', () => {
+    expect(readConfig(base).socketIo).toBe(true)
+    expect(readConfig({ ...base, LIVEDROP_SOCKETIO: 'off' }).socketIo).toBe(false)
+    expect(problems({ ...base, LIVEDROP_SOCKETIO: 'no' })).toEqual(['LIVEDROP_SOCKETIO must be one of on, off'])
+  })
+
   it('[G1] four must be given, and the others have defaults', () => {
     const config = readConfig(base)
 

@@ -4,9 +4,10 @@
  */
 import { unpack } from 'msgpackr'
 import type { CloseReason } from '../../protocol/close-codes.ts'
-import { decodeFrame, encode, type Frame } from '../../protocol/codec.ts'
+import { decodeFrame, encode, type Frame, withId } from '../../protocol/codec.ts'
 import type { Down } from '../../protocol/down.ts'
 import type { DropId, OrderId, UserId } from '../../protocol/ids.ts'
+import type { RequestId } from '../../protocol/messages/request-id.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { OrderState } from '../../protocol/verdicts.ts'
 import type { Format } from '../../protocol/version.ts'
@@ -52,8 +53,9 @@ export class HeardPeer implements Peer {
     this.sendFrame(encode(message, this.format))
   }
 
-  sendFrame(frame: Frame): void {
+  sendFrame(encoded: Frame, id?: RequestId): void {
     if (!this.open) return
+    const frame = id === undefined ? encoded : withId(encoded, id)
     this.heard.push((typeof frame === 'string' ? JSON.parse(frame) : unpack(frame)) as Down)
   }
 
