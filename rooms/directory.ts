@@ -6,7 +6,7 @@
  * remnant; if it is another one, the remnant is given up when asked for, and handed over as orders.
  */
 import type { DropId, NodeId } from '../protocol/ids.ts'
-import { laterPosition, ORIGIN, type Position } from '../protocol/position.ts'
+import { ORIGIN, type Position } from '../protocol/position.ts'
 import { isOver } from './drop.ts'
 import { handOver } from './handover.ts'
 import type { Noted } from './journal.ts'
@@ -42,6 +42,8 @@ interface Kept {
 interface Remnant {
   noted: Noted[]
   position: Position
+  /** The call that got there. */
+  batch: number
   handedOver: boolean
 }
 
@@ -102,10 +104,11 @@ export class Directory {
   async surrender(drop: DropId): Promise<Surrendered> {
     await this.#retire(drop, 'surrendered')
     const remnant = this.#remnants.get(drop)
-    if (remnant === undefined) return { journal: [], position: ORIGIN }
+    if (remnant === undefined) return { journal: [], position: ORIGIN, batch: 0 }
 
     this.#handOverRemnant(drop, remnant)
-    return { journal: remnant.noted.map((noted) => noted.entry), position: remnant.position }
+    const { noted, position, batch } = remnant
+    return { journal: noted.map(({ entry }) => entry), position, batch }
   }
 
   /** Stops every room, writes what can be written within `graceMs`, and lets the leases go. */
@@ -136,6 +139,7 @@ export class Directory {
       const takeover = await takeOver(this.#world, drop, {
         journal: remnant?.noted.map((noted) => noted.entry) ?? [],
         position: remnant?.position ?? ORIGIN,
+        batch: remnant?.batch ?? 0,
       })
       if (takeover.took === 'nothing') return this.#notTaken(drop, takeover.why)
 
@@ -198,10 +202,10 @@ export class Directory {
   async #leaveRemnant(drop: DropId, room: Room): Promise<void> {
     const noted = await room.stop()
     const before = this.#remnants.get(drop)
+    const { position, batch } = before !== undefined && before.position.epoch > room.epoch ? before : room
     this.#remnants.set(drop, {
       noted: [...(before?.noted ?? []), ...noted],
-      position: laterPosition(before?.position ?? ORIGIN, room.position),
-      handedOver: false,
+      ...{ position, batch, handedOver: false },
     })
   }
 
@@ -243,6 +247,7 @@ export class Directory {
     const remnant: Remnant = {
       noted: [...(before?.noted ?? []), ...noted],
       position: before?.position ?? ORIGIN,
+      batch: before?.batch ?? 0,
       handedOver: false,
     }
     this.#remnants.set(drop, remnant)
