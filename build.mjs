@@ -1,4 +1,5 @@
-// `npm run build`: the sources as plain JavaScript in dist/, with the Lua and SQL files beside them.
+// `npm run build`: the sources as plain JavaScript in dist/, with the Lua and SQL files beside them, and the client as a
+// package in dist/packages/client.
 import { execFileSync } from 'node:child_process'
 import { cpSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -10,3 +11,5 @@ execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inh
 cpSync('storage', 'dist/storage', { recursive: true, filter: (path) => !path.endsWith('.ts') })
 cpSync('cli/livedrop.mjs', 'dist/cli/livedrop.mjs')
 cpSync('package.json', 'dist/package.json')
+
+execFileSync(process.execPath, ['client/build.mjs'], { stdio: 'inherit' })
