@@ -346,14 +346,14 @@ describe('a watched drop', () => {
     const { client, server } = await world()
     const watch = client.watch(SHOES)
     const link = await server.greeted()
-    const after = (from: object, position: object, count: number) => ({ ...news(position, left(count)), from })
-    link.say(snapshot(5), after(at(1, 3), at(1, 6), 9), after(at(1, 6), at(1, 8), 8))
+    const newsAfter = (from: object, position: object, count: number) => ({ ...news(position, left(count)), from })
+    link.say(snapshot(5), newsAfter(at(1, 3), at(1, 6), 9), newsAfter(at(1, 6), at(1, 8), 8))
     expect([watch.state?.position, link.take('watch').length]).toEqual([at(1, 8), 1])
 
-    link.say(after(at(1, 9), at(1, 10), 7), after(at(1, 10), at(1, 11), 6))
+    link.say(newsAfter(at(1, 9), at(1, 10), 7), newsAfter(at(1, 10), at(1, 11), 6))
     expect(link.take('watch')).toEqual([{ type: 'watch', id: `w${SHOES}`, drop: SHOES }])
     expect(watch.state).toMatchObject({ position: at(1, 8), items: [{ left: 8 }, {}] })
-    link.say(snapshot(11), after(at(1, 11), at(1, 12), 5))
+    link.say(snapshot(11), newsAfter(at(1, 11), at(1, 12), 5))
 
     expect(watch.state).toMatchObject({ position: at(1, 12), items: [{ left: 5 }, {}] })
     expect(link.take('watch')).toEqual([])

@@ -50,7 +50,39 @@ afterEach(async () => {
   vi.unstubAllGlobals()
 })
 
-/** Two components side by side, in StrictMode; the second may be taken away. */
+/** What the components below wrote down when they were rendered. */
+const renders: string[] = []
+const seen: unknown[] = []
+const told: string[] = []
+
+const Stock: FunctionComponent = () => {
+  const count = useStock(SHOES, 'shoe')
+  renders.push(`stock ${count}`)
+  return `${count}`
+}
+const Connection: FunctionComponent = () => {
+  const { name } = useConnectionState()
+  renders.push(name)
+  return name
+}
+const One: FunctionComponent = () => `${useDrop(SHOES)?.position.seq} `
+const Two: FunctionComponent = () => `${useStock(SHOES, 'hat')} `
+const Other: FunctionComponent = () => `${useDrop(HATS)?.position.seq} ${useDropFailure(HATS)?.code} `
+const Countdown: FunctionComponent = () => {
+  const ms = useCountdown(useDrop(SHOES)?.opensAtMs)
+  if (ms !== seen.at(-1)) seen.push(ms)
+  return `${ms}`
+}
+const Button: FunctionComponent = () => {
+  const { progress, order, reset } = useOrder(SHOES)
+  if (told.at(-1) !== progress.stage) told.push(progress.stage)
+  return [
+    createElement('button', { key: 1, type: 'button', onClick: () => void order(LINES, { timeoutMs: 5_000 }) }),
+    createElement('button', { key: 2, type: 'button', onClick: reset }),
+  ]
+}
+
+/** The components side by side, in StrictMode; any of them may be taken away. */
 async function stage(...components: FunctionComponent[]) {
   const world = new HandWorld()
   const server = new ScriptedServer()
@@ -73,17 +105,6 @@ async function stage(...components: FunctionComponent[]) {
 
 describe('the hooks', () => {
   it('[J20] render again when what they read has changed, and for nothing else', async () => {
-    const renders: string[] = []
-    const Stock: FunctionComponent = () => {
-      const count = useStock(SHOES, 'shoe')
-      renders.push(`stock ${count}`)
-      return `${count}`
-    }
-    const Connection: FunctionComponent = () => {
-      const { name } = useConnectionState()
-      renders.push(name)
-      return name
-    }
     const { server, says, page } = await stage(Stock, Connection)
     const link = await act(() => server.greeted())
     await says(link, snapshot(SHOES))
@@ -100,9 +121,6 @@ describe('the hooks', () => {
   })
 
   it('[J20] watch a drop once for all who look, across StrictMode, and let go with the last', async () => {
-    const One: FunctionComponent = () => `${useDrop(SHOES)?.position.seq} `
-    const Two: FunctionComponent = () => `${useStock(SHOES, 'hat')} `
-    const Other: FunctionComponent = () => `${useDrop(HATS)?.position.seq} ${useDropFailure(HATS)?.code} `
     const { server, says, page, show, client } = await stage(One, Two, Other)
     const link = await act(() => server.greeted())
     expect(link.take('watch').map(({ drop }) => drop)).toEqual([SHOES, HATS])
@@ -122,12 +140,6 @@ describe('the hooks', () => {
   })
 
   it('[J20] count down on the drop’s clock, once a step, to zero', async () => {
-    const seen: unknown[] = []
-    const Countdown: FunctionComponent = () => {
-      const ms = useCountdown(useDrop(SHOES)?.opensAtMs)
-      if (ms !== seen.at(-1)) seen.push(ms)
-      return `${ms}`
-    }
     const { server, says, advance, world, client, show } = await stage(Countdown)
     const link = await act(() => server.greeted({ serverTimeMs: 1_000_000 }))
     await says(link, snapshot(SHOES, 1_002_500))
@@ -145,18 +157,12 @@ describe('the hooks', () => {
   })
 
   it('[J20] order once however often the button is tapped, and under the same key when nobody knows', async () => {
-    const told: string[] = []
-    const Button: FunctionComponent = () => {
-      const { progress, order, reset } = useOrder(SHOES)
-      if (told.at(-1) !== progress.stage) told.push(progress.stage)
-      return [
-        createElement('button', { key: 1, onClick: () => void order(LINES, { timeoutMs: 5_000 }) }),
-        createElement('button', { key: 2, onClick: reset }),
-      ]
-    }
-    const { server, says, page, advance } = await stage(Button)
+    const { server, says, page, advance, world } = await stage(Button)
     const [buy, reset] = [...page.querySelectorAll('button')]
-    const tap = (button = buy) => act(async () => button?.click())
+    const tap = (button = buy) => {
+      world.chance = (world.chance + 0.1) % 1 // else every key would be the same
+      return act(async () => button?.click())
+    }
     await tap()
     await tap()
     const link = await act(() => server.greeted())
@@ -184,8 +190,6 @@ describe('the hooks', () => {
   })
 
   it('[J20] say so when there is no client above them', () => {
-    const Lost: FunctionComponent = () => useConnectionState().name
-
-    expect(() => renderToString(createElement(Lost))).toThrow('LiveDropProvider')
+    expect(() => renderToString(createElement(Connection))).toThrow('LiveDropProvider')
   })
 })
