@@ -9,6 +9,8 @@ const tsc = createRequire(import.meta.url).resolve('typescript/lib/tsc.js')
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 
 cpSync('storage', 'dist/storage', { recursive: true, filter: (path) => !path.endsWith('.ts') })
+cpSync('server/api/docs', 'dist/server/api/docs', { recursive: true })
+cpSync('cli/demo/pictures', 'dist/cli/demo/pictures', { recursive: true })
 cpSync('cli/livedrop.mjs', 'dist/cli/livedrop.mjs')
 cpSync('package.json', 'dist/package.json')
 
