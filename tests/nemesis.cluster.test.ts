@@ -44,7 +44,7 @@ describe('three nodes without their journals', () => {
 
   it('[EE6] lose what they had accepted when Redis forgets it', async () => {
     const plan = planOf(1, { seconds: 6, ...CROWD, only: ['F7'] })
-    const run = await nemesis(world, plan, { restWithinMs: 2_000 })
+    const run = await nemesis(world, plan, { restWithinMs: 1_500, lateWithinMs: 1_500 })
 
     expect(run.broken.some((rule) => rule.startsWith('I7 '))).toBe(true)
   }, 150_000)

@@ -44,15 +44,17 @@ export interface Run extends Judgement {
 export interface RunOptions {
   /** I20: everything at rest this long after the healing. */
   restWithinMs: number
+  /** What did not come in time may come later, and is then late and not lost. */
+  lateWithinMs?: number
   say?: (line: string) => void
 }
 
 const GATHER_WITHIN_MS = 20_000
 const LOOK_EVERY_MS = 60
-const SETTLE_WITHIN_MS = 60_000
+const LATE_WITHIN_MS = 30_000
 
 export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOptions): Promise<Run> {
-  const { say = () => undefined, restWithinMs } = options
+  const { say = () => undefined, restWithinMs, lateWithinMs = LATE_WITHIN_MS } = options
   const people = await world.buyers(plan.buyers)
   const startedAt = { wallMs: 0, ms: 0 }
   const nowMs = () => performance.now() - startedAt.ms
@@ -86,9 +88,8 @@ export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOpti
     const healedMs = nowMs()
     const rest = await restOf(world, { drop, buyers, untilMs: healedMs + restWithinMs, nowMs })
     const quietAfterMs = rest.unrest.length === 0 ? nowMs() - healedMs : undefined
-    // What did not come in time may come later, and is then not lost as well.
     if (quietAfterMs === undefined) {
-      await restOf(world, { drop, buyers, untilMs: nowMs() + SETTLE_WITHIN_MS, nowMs })
+      await restOf(world, { drop, buyers, untilMs: nowMs() + lateWithinMs, nowMs })
     }
     history.rows = await rowsOf(world, drop, startedAt.wallMs)
     const seen = buyers.flatMap(({ sightings }) => sightings.broken)
