@@ -3,7 +3,7 @@
  *
  * With LIVEDROP_URLS set (comma-separated, `http://host:port`) that is an installation that runs already, and REDIS_URL,
  * NATS_URL, DATABASE_URL and LIVEDROP_JWT_SECRET must be its own. Else it is a cluster started for this bench alone, on
- * real servers with the settings of production, and thrown away afterwards.
+ * real servers with the settings of production but no limits on how often, and thrown away afterwards.
  */
 import { randomUUID } from 'node:crypto'
 import { call } from '../cli/rest.ts'
@@ -33,7 +33,9 @@ const TOKEN_TTL_MS = 2 * 60 * 60_000
 export interface GroundOptions {
   nodes: number
   onStep?: (line: string) => void
-  /** What the nodes log, warnings and worse. */
+  /** Further settings for every node. */
+  env?: Readonly<Record<string, string>>
+  /** What the nodes log; warnings and worse unless `env` says otherwise. */
   onLog?: (line: string) => void
 }
 
@@ -45,7 +47,7 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
   const cluster = await startCluster({
     dataDir,
     nodes: options.nodes,
-    env: { LIVEDROP_LOG_LEVEL: 'warn' },
+    env: { LIVEDROP_LOG_LEVEL: 'warn', LIVEDROP_LIMITS: 'none', ...options.env },
     onStep: (step) => step.state === 'done' && options.onStep?.(`${step.name}  ${step.ms} ms  ${step.detail}`),
     onLog: (node, line) => options.onLog?.(`[${node}] ${line}`),
   })

@@ -29,6 +29,14 @@ export interface StormOptions {
   inFlight: number
   /** Kills the drop's owner (SIGKILL) this long after the opening; needs nodes of our own. */
   killOwnerAfterMs: number | undefined
+  /** Asks the drop's owner to leave (SIGTERM) this long after the opening; needs nodes of our own. */
+  drainOwnerAfterMs?: number | undefined
+}
+
+/** How the owner left when it was asked to. */
+export interface Drained {
+  exitCode: number | null
+  tookMs: number
 }
 
 export interface StormResult {
@@ -53,6 +61,7 @@ export interface StormResult {
   clean: boolean
   /** CPU microseconds per confirmed order, of every process that this bench started; empty for others. */
   cpuPerOrderUs: Record<string, number>
+  drained: Drained | undefined
 }
 
 export interface Progress {
@@ -94,13 +103,13 @@ export async function storm(
 
   const before = cpuOf(ground, crowds)
   for (const crowd of crowds) crowd.child.send({ startAtMs: opensAt.getTime() })
-  const killing = killOwner(ground, drop, options, opensAt)
+  const losing = loseOwner(ground, drop, options, opensAt)
   await until(
     () => crowds.every((crowd) => crowd.report?.tally !== undefined),
     opensAt.getTime() - Date.now() + options.durationMs + SETTLE_WITHIN_MS,
     () => onProgress(progressOf(Date.now() < opensAt.getTime() ? 'gathering' : 'storm', crowds)),
   )
-  await killing
+  const drained = await losing
   onProgress(progressOf('settling', crowds))
   const after = cpuOf(ground, crowds)
   for (const crowd of crowds) crowd.child.disconnect()
@@ -110,7 +119,7 @@ export async function storm(
   const cpuPerOrderUs = Object.fromEntries(
     Object.entries(after).map(([who, used]) => [who, ((used - (before[who] ?? 0)) * 1000) / tally.confirmed.size]),
   )
-  return { ...(await judge(ground, drop, options, tally, connectMs)), cpuPerOrderUs }
+  return { ...(await judge(ground, drop, options, tally, connectMs)), cpuPerOrderUs, drained }
 }
 
 interface Crowd {
@@ -153,7 +162,7 @@ async function judge(
   options: StormOptions,
   tally: Tally,
   connectMs: number,
-): Promise<Omit<StormResult, 'cpuPerOrderUs'>> {
+): Promise<Omit<StormResult, 'cpuPerOrderUs' | 'drained'>> {
   const { stores } = ground
   const giveUpMs = performance.now() + AUDIT_WITHIN_MS
   let findings = await stores.audit(drop)
@@ -187,13 +196,27 @@ async function judge(
   }
 }
 
-async function killOwner(ground: Ground, drop: string, options: StormOptions, opensAt: Date): Promise<void> {
-  if (options.killOwnerAfterMs === undefined) return
-  if (ground.cluster === undefined) throw new Error('only a node that this bench started may be killed by it')
+async function loseOwner(
+  { cluster, stores }: Ground,
+  drop: string,
+  { killOwnerAfterMs, drainOwnerAfterMs }: StormOptions,
+  opensAt: Date,
+): Promise<Drained | undefined> {
+  const afterMs = killOwnerAfterMs ?? drainOwnerAfterMs
+  if (afterMs === undefined) return undefined
+  if (cluster === undefined) throw new Error('only a node that this bench started may be ended by it')
 
-  await new Promise((resolve) => setTimeout(resolve, opensAt.getTime() + (options.killOwnerAfterMs ?? 0) - Date.now()))
-  const owner = await ground.stores.owner(drop)
-  ground.cluster.nodes.find((node) => node.nodeId === owner)?.kill('SIGKILL')
+  await new Promise((resolve) => setTimeout(resolve, opensAt.getTime() + afterMs - Date.now()))
+  const owner = await stores.owner(drop)
+  const node = cluster.nodes.find(({ nodeId }) => nodeId === owner)
+  if (killOwnerAfterMs !== undefined) {
+    node?.kill('SIGKILL')
+    return undefined
+  }
+  const askedMs = performance.now()
+  node?.kill('SIGTERM')
+  const exitCode = (await node?.exited) ?? null
+  return { exitCode, tookMs: performance.now() - askedMs }
 }
 
 /** CPU that each process has used so far, ms. The crowds are still there: they leave when they are told to. */

@@ -5,7 +5,8 @@ import { ms, type Row, whole } from './table.ts'
 export function stormRows(result: StormResult): Row[] {
   const { options, receipt, confirm } = result
   const steady = options.form === 'steady'
-  const calm = options.killOwnerAfterMs === undefined
+  const calm = options.killOwnerAfterMs === undefined && options.drainOwnerAfterMs === undefined
+  const gapMaxMs = options.killOwnerAfterMs === undefined ? 300 : 3_000
   const failed = result.audit.filter((finding) => !finding.ok)
 
   return [
@@ -29,8 +30,9 @@ export function stormRows(result: StormResult): Row[] {
     {
       what: 'longest time without an accepted order',
       value: ms(result.longestGapMs),
-      ...(calm ? {} : { bar: '<= 3,000 ms', pass: result.longestGapMs <= 3_000 }),
+      ...(calm ? {} : { bar: `<= ${ms(gapMaxMs)}`, pass: result.longestGapMs <= gapMaxMs }),
     },
+    ...drainRows(result),
     ...Object.entries(result.refused).map(([verdict, count]) => ({ what: `refused: ${verdict}`, value: whole(count) })),
     ...Object.entries(result.retried).map(([why, count]) => ({ what: `tried again: ${why}`, value: whole(count) })),
     // Of a rush most of it is the sockets' own cost: it says nothing about an order.
@@ -49,4 +51,11 @@ export function stormRows(result: StormResult): Row[] {
     },
     ...failed.map((finding) => ({ what: `  ${finding.rule}`, value: finding.detail })),
   ]
+}
+
+function drainRows({ drained }: StormResult): Row[] {
+  if (drained === undefined) return []
+
+  const { exitCode, tookMs } = drained
+  return [{ what: 'the owner left after', value: `${ms(tookMs)}, exit ${exitCode}`, bar: '0', pass: exitCode === 0 }]
 }

@@ -1,7 +1,7 @@
 /**
  * The storm: many live sockets order one drop at its opening, and an audit proves what came of it.
  *
- *   npm run storm -- [--form rush|steady] [--sockets 1000] [--nodes 1] [--kill-owner-after-ms 1000] …
+ *   npm run storm -- [--form rush|steady] [--sockets 1000] [--nodes 1] [--kill-owner-after-ms 1000 | --drain-owner-after-ms 1000] …
  *
  * `rush` is a real opening: a few hundred units, each fan orders once, within two seconds. `steady` is a closed loop on
  * stock without end, for throughput, with two orders of each fan on their way. Exit code 0: nothing oversold, nothing lost, every bar met.
@@ -27,6 +27,7 @@ const { values: said } = parseArgs({
     'duration-ms': { type: 'string', default: '10000' },
     'in-flight': { type: 'string', default: '2' },
     'kill-owner-after-ms': { type: 'string' },
+    'drain-owner-after-ms': { type: 'string' },
     json: { type: 'boolean', default: false },
     out: { type: 'string' },
   },
@@ -43,8 +44,8 @@ const options: StormOptions = {
   rushMs: whole('rush-ms', said['rush-ms']),
   durationMs: whole('duration-ms', said['duration-ms']),
   inFlight: whole('in-flight', said['in-flight']),
-  killOwnerAfterMs:
-    said['kill-owner-after-ms'] === undefined ? undefined : whole('kill-owner-after-ms', said['kill-owner-after-ms']),
+  killOwnerAfterMs: wholeIfSaid('kill-owner-after-ms'),
+  drainOwnerAfterMs: wholeIfSaid('drain-owner-after-ms'),
 }
 
 let lastLine = ''
@@ -82,6 +83,11 @@ function showProgress({ phase, watching, accepted, confirmed, refused }: Progres
   lastLine = line
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`)
   else if (Math.random() < 0.1) console.log(line)
+}
+
+function wholeIfSaid(name: 'kill-owner-after-ms' | 'drain-owner-after-ms'): number | undefined {
+  const text = said[name]
+  return text === undefined ? undefined : whole(name, text)
 }
 
 function whole(name: string, text: string): number {

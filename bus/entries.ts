@@ -4,6 +4,7 @@
  * A journal decides what a rebuilt room owes its buyers, so an entry is read as strictly as an order from a client.
  */
 import { isIdempotencyKey, isOrderId, isUserId } from '../protocol/ids.ts'
+import { OF_A_RESTOCK } from '../protocol/lines.ts'
 import type { Entry } from '../rooms/ports.ts'
 import { isLinesText, isOpId, isPhase, isTime, readPosition } from './reading.ts'
 
@@ -35,7 +36,7 @@ export function readEntry(value: unknown): Entry | undefined {
     case 'phase':
       return isOpId(a) && isPhase(b) ? { kind, position, atMs, opId: a, phase: b } : undefined
     case 'restock':
-      return isOpId(a) && isLinesText(b) ? { kind, position, atMs, opId: a, lines: b } : undefined
+      return isOpId(a) && isLinesText(b, OF_A_RESTOCK) ? { kind, position, atMs, opId: a, lines: b } : undefined
     case 'release':
       if (!isOpId(a) || !isOrderId(b) || !isUserId(c) || !isLinesText(d)) return undefined
       return { kind, position, atMs, opId: a, orderId: b, buyer: c, lines: d }

@@ -7,7 +7,7 @@
  */
 import { packBody } from '../protocol/codec.ts'
 import { isIdempotencyKey, isNodeId, isOrderId, isSku, isUserId } from '../protocol/ids.ts'
-import { LINES_MAX } from '../protocol/lines.ts'
+import { LINES_MAX, OF_A_RESTOCK } from '../protocol/lines.ts'
 import { ORDER_STATES, type OrderState, PHASES, VERDICTS, type Verdict } from '../protocol/verdicts.ts'
 import type { ControlReply, ControlRequest, OrderReply, OrderRequest } from '../rooms/letters.ts'
 import type { Adjustment } from '../rooms/ports.ts'
@@ -107,7 +107,7 @@ function readAdjustment(value: unknown): Adjustment | undefined {
       return early === true ? { kind, from: phases, to, early } : { kind, from: phases, to }
     }
     case 'restock':
-      return isLinesText(lines) ? { kind, lines } : undefined
+      return isLinesText(lines, OF_A_RESTOCK) ? { kind, lines } : undefined
     case 'release':
       if (!isOrderId(orderId) || !isUserId(buyer) || !isLinesText(lines)) return undefined
       return { kind, orderId, buyer, lines }

@@ -1,8 +1,11 @@
 /**
- * Who is alive, by heartbeat.
+ * Who is alive, by heartbeat, and who of them still takes rooms.
  *
  * A hint for placement and for whom to wait for, never for safety: two nodes that disagree about it are kept apart by
  * the lease and the epoch. So it is simple: say so four times a second, believe it for five beats, leave with a word.
+ *
+ * A node that is about to leave withdraws first: it is alive, and answers whoever asks it for what it remembers, but no
+ * drop prefers it any more.
  *
  * A node that has just come, or was cut off, knows too few; `knowsEveryone` says when its list can be taken as complete.
  */
@@ -23,6 +26,8 @@ interface Beat {
   node: NodeId
   atBoot: number
   leaving: boolean
+  /** Takes no rooms any more. A node of an older version does not say. */
+  withdrawn: boolean
 }
 
 export interface MembersWorld {
@@ -40,6 +45,7 @@ export class Members {
   readonly #heardAtMs = new Map<NodeId, number>()
   /** Said goodbye. A node's name is new at every boot, so they never come back; a late heartbeat must not revive one. */
   readonly #left = new Set<NodeId>()
+  readonly #withdrawn = new Set<NodeId>()
   readonly #changeCalls: ((live: readonly NodeId[]) => void)[] = []
   #live: readonly NodeId[]
   #listeningSinceMs = 0
@@ -61,6 +67,12 @@ export class Members {
     this.#lastTickMs = clock.monotonicMs()
     this.#startListening()
     this.#timer = clock.after(BEAT_MS, () => this.#tick())
+  }
+
+  /** No room shall be woken here from now on. Everybody is told at once. */
+  withdraw(): void {
+    this.#withdrawn.add(this.#world.node)
+    this.#say(false)
   }
 
   /** Says goodbye, so that nobody waits for this node. */
@@ -85,9 +97,10 @@ export class Members {
     return clock.monotonicMs() - this.#listeningSinceMs >= GONE_AFTER_MS
   }
 
-  /** The live nodes in the order in which the drop prefers them. */
+  /** The live nodes that take rooms, in the order in which the drop prefers them. */
   preferred(drop: DropId): NodeId[] {
-    return rendezvous(drop, this.#live)
+    const { size } = this.#withdrawn
+    return rendezvous(drop, size === 0 ? this.#live : this.#live.filter((node) => !this.#withdrawn.has(node)))
   }
 
   onChange(call: (live: readonly NodeId[]) => void): void {
@@ -127,6 +140,7 @@ export class Members {
     if (isNew && this.#heardAtMs.size >= NODES_MAX) return
 
     this.#heardAtMs.set(beat.node, clock.monotonicMs())
+    if (beat.withdrawn) this.#withdrawn.add(beat.node)
     if (!isNew) return
 
     log.info('node.joined', { node: beat.node })
@@ -143,6 +157,7 @@ export class Members {
 
   #remove(node: NodeId, why: 'silent' | 'goodbye'): void {
     this.#heardAtMs.delete(node)
+    this.#withdrawn.delete(node)
     this.#world.log.info('node.gone', { node, why })
     this.#changed()
   }
@@ -154,13 +169,14 @@ export class Members {
 
   #say(leaving: boolean): void {
     const { bus, subjects, node, atBoot } = this.#world
-    bus.publish(subjects.heartbeat, packBody({ node, atBoot, leaving } satisfies Beat))
+    const withdrawn = this.#withdrawn.has(node)
+    bus.publish(subjects.heartbeat, packBody({ node, atBoot, leaving, withdrawn } satisfies Beat))
   }
 }
 
 function readBeat(value: unknown): Beat | undefined {
-  const { node, atBoot, leaving } = fieldsOf(value) ?? {}
+  const { node, atBoot, leaving, withdrawn } = fieldsOf(value) ?? {}
   if (!isNodeId(node) || !isTime(atBoot) || typeof leaving !== 'boolean') return undefined
 
-  return { node, atBoot, leaving }
+  return { node, atBoot, leaving, withdrawn: withdrawn === true }
 }

@@ -6,7 +6,7 @@
  * Objects are never spread or merged; known fields are picked, so a `__proto__` in a body has nowhere to go.
  */
 import { unpackBody } from '../protocol/codec.ts'
-import { type LinesText, parseLines } from '../protocol/lines.ts'
+import { type LinesBounds, type LinesText, parseLines } from '../protocol/lines.ts'
 import type { Position } from '../protocol/position.ts'
 import { PHASES, type Phase } from '../protocol/verdicts.ts'
 import type { Log } from '../rooms/ports.ts'
@@ -59,8 +59,8 @@ export function readPosition(epoch: unknown, seq: unknown): Position | undefined
   return isWhole(epoch) && isWhole(seq) ? { epoch, seq } : undefined
 }
 
-export function isLinesText(value: unknown): value is LinesText {
-  return typeof value === 'string' && parseLines(value) !== undefined
+export function isLinesText(value: unknown, most?: LinesBounds): value is LinesText {
+  return typeof value === 'string' && parseLines(value, most) !== undefined
 }
 
 export function isPhase(value: unknown): value is Phase {

@@ -18,12 +18,16 @@ export function subjects(prefix: string) {
     settled: (node: NodeId) => `${prefix}.node.${node}.settled`,
     /** News of one drop, for the nodes where it is watched. */
     news: (drop: DropId) => `${prefix}.drop.${drop}.news`,
+    /** How many watch the drop on one node, for the other nodes where it is watched. */
+    viewers: (drop: DropId) => `${prefix}.drop.${drop}.viewers`,
     /** "I am alive", from every node. */
     heartbeat: `${prefix}.nodes`,
     /** A drop was created or changed: look at the agenda again. */
     agenda: `${prefix}.agenda`,
     /** A user follows others than before: who has sockets of theirs, look. */
     follows: `${prefix}.follows`,
+    /** Something that is read often was written: names of what changed, for whoever keeps it (server/api/hot-cache.ts). */
+    touched: `${prefix}.touched`,
     /** Transitions of orders and drops, from the outbox. Captured by the JetStream stream, heard live by every node. */
     event: (kind: string) => `${prefix}.events.${kind}`,
     events: `${prefix}.events.>`,

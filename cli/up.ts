@@ -1,20 +1,19 @@
 /**
  * `livedrop up`: a whole LiveDrop on this machine, for as long as this command runs.
  *
- * It uses what REDIS_URL, NATS_URL and DATABASE_URL name, and starts private real servers for the rest. With `--demo` it
- * then sells a drop to a thousand simulated fans, shows what happened, and stays, so that one more order can be placed by
- * hand.
+ * It uses what REDIS_URL, NATS_URL and DATABASE_URL name, and starts private real servers for the rest. A database of its
+ * own is filled with a small demo world once, so that there is something to look at and to order from. With `--demo` it
+ * also sells a drop to a thousand simulated fans and shows what happened.
  */
-import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:net'
 import { defineCommand } from 'citty'
 import pc from 'picocolors'
-import type { UserId } from '../protocol/ids.ts'
 import { Tokens } from '../server/inbound/tokens.ts'
 import { type LocalCluster, startCluster } from '../stack/local-cluster.ts'
-import type { Step } from '../stack/steps.ts'
+import { type Step, step } from '../stack/steps.ts'
 import { runBench } from './bench.ts'
-import { demoDrop } from './demo-drop.ts'
+import { DEMO_PASSWORD, type DemoWorld, demoWorld } from './demo/seed.ts'
+import { CREATORS, DROPS, FANS } from './demo/world.ts'
 import { BadCall, orFail } from './outcome.ts'
 import { dataArg } from './settings.ts'
 
@@ -27,6 +26,11 @@ export const upCommand = defineCommand({
     nodes: { type: 'string', description: 'How many nodes; 2 with --demo' },
     port: { type: 'string', description: `Port of the first node (LIVEDROP_PORT, else ${PORT}); the others follow` },
     data: dataArg,
+    world: {
+      type: 'boolean',
+      description: 'Fill an own, empty database with a small world of creators, fans and drops',
+      default: true,
+    },
     demo: { type: 'boolean', description: 'Sell a drop to a thousand simulated fans, then stay', default: false },
     sockets: { type: 'string', description: 'Fans of the demo', default: '1000' },
   },
@@ -43,18 +47,19 @@ export const upCommand = defineCommand({
         nodes,
         port,
         given: { redisUrl: REDIS_URL, natsUrl: NATS_URL, databaseUrl: DATABASE_URL },
-        env: { LIVEDROP_LOG_LEVEL: process.env.LIVEDROP_LOG_LEVEL ?? 'warn' },
+        env: { LIVEDROP_LOG_LEVEL: process.env.LIVEDROP_LOG_LEVEL ?? 'warn', ...ownLimits(process.env) },
         onStep: show,
         onLost: ({ server, lastLines }) => console.error(`${server} ended by itself; its last words:\n${lastLines}`),
         onLog: (node, line) => console.error(`[${node}] ${line}`),
       })
       const leaving = leaveOnSignal(cluster)
       try {
-        if (args.demo) await demo(cluster, whole('sockets', args.sockets, 1, 15_000))
-        else
-          console.log(
-            `\nLiveDrop runs at ${pc.bold(cluster.nodes.map((node) => node.url).join(', '))}. Ctrl-C ends it.`,
-          )
+        // Somebody else's database is never filled with invented people.
+        const world = args.world && DATABASE_URL === undefined ? await seed(cluster) : undefined
+        if (args.demo) await storm(cluster, whole('sockets', args.sockets, 1, 15_000))
+        console.log(`\n${pc.bold('LiveDrop runs')} at ${cluster.nodes.map((node) => node.url).join(', ')}`)
+        if (world !== undefined) console.log(byHand(cluster.nodes[0]?.url ?? '', world))
+        console.log('\nCtrl-C ends it.')
       } catch (cause) {
         await cluster.stop()
         throw cause
@@ -62,6 +67,11 @@ export const upCommand = defineCommand({
       await leaving
     }),
 })
+
+/** `LIVEDROP_LIMITS=none npm run livedrop -- up` is what another bench can be pointed at. */
+function ownLimits({ LIVEDROP_LIMITS }: NodeJS.ProcessEnv): Record<string, string> {
+  return LIVEDROP_LIMITS === undefined ? {} : { LIVEDROP_LIMITS }
+}
 
 function leaveOnSignal(cluster: LocalCluster): Promise<void> {
   return new Promise((resolve) => {
@@ -77,7 +87,18 @@ function leaveOnSignal(cluster: LocalCluster): Promise<void> {
   })
 }
 
-async function demo(cluster: LocalCluster, sockets: number): Promise<void> {
+function seed(cluster: LocalCluster): Promise<DemoWorld> {
+  const tokens = new Tokens(cluster.env.LIVEDROP_JWT_SECRET ?? '')
+  const place = { url: cluster.nodes[0]?.url ?? '', databaseUrl: cluster.stack.databaseUrl, tokens }
+  return step(
+    show,
+    'fill the demo world',
+    () => demoWorld({ ...place, tokenTtlMs: TOKEN_TTL_MS }),
+    () => `${CREATORS.length} creators, ${FANS} fans, ${DROPS.length} drops`,
+  )
+}
+
+async function storm(cluster: LocalCluster, sockets: number): Promise<void> {
   const urls = cluster.nodes.map((node) => node.url)
   console.log(
     `\n${pc.bold('A drop is sold')}: 300 units, ${sockets} fans on live sockets, over ${urls.length} node(s)\n`,
@@ -85,31 +106,27 @@ async function demo(cluster: LocalCluster, sockets: number): Promise<void> {
   const env = { ...process.env, ...cluster.env, LIVEDROP_URLS: urls.join(',') }
   const code = await runBench('storm', ['--sockets', String(sockets)], env)
   if (code !== 0) console.error(pc.red('the storm did not meet its bars; the node stays, so that you can look'))
+}
 
-  const tokens = new Tokens(cluster.env.LIVEDROP_JWT_SECRET ?? '')
-  const fan = await tokens.issue({ user: randomUUID() as UserId, role: 'fan' }, TOKEN_TTL_MS)
-  const [url = ''] = urls
-  const { drop, sku, creatorToken } = await demoDrop(url, tokens, TOKEN_TTL_MS)
-  console.log(`
-${pc.bold('It stays up.')} A second drop is open, with 25 units. Order one by hand:
+function byHand(url: string, { drop, sku, fanToken, creatorToken }: DemoWorld): string {
+  return `
+A drop of vinyl is open. Order one by hand, twice: it stays one order.
 
-  export FAN=${fan.token}
+  export FAN=${fanToken}
   curl -sS ${url}/v1/drops/${drop}/orders -H "authorization: Bearer $FAN" \\
     -H 'content-type: application/json' -H 'idempotency-key: my-first-order' -H 'prefer: wait' \\
     -d '{"lines":[{"sku":"${sku}","qty":1}]}'
 
-Send it twice: one order. Look at the drop, pause it as its creator, prove that all is well:
+Look around, pause the drop as its creator, prove that all is well:
 
   curl -sS ${url}/v1/drops/${drop}
+  curl -sS ${url}/v1/creators
   export LIVEDROP_TOKEN=${creatorToken}
   npm run -s livedrop drop pause ${drop} -- --url ${url}
   npm run -s livedrop audit ${drop}
 
-  URL            ${urls.join(', ')}
-  fan token      $FAN, good for 12 hours
-  creator token  $LIVEDROP_TOKEN, good for 12 hours
-
-Ctrl-C ends it.`)
+Both tokens are good for 12 hours. To sign in: mia, nordlicht, kilo, tapedeck or fan1 to fan32 @demo.example,
+with the password “${DEMO_PASSWORD}”.`
 }
 
 function show({ name, state, ms, detail }: Step): void {

@@ -10,7 +10,7 @@ export const CLOSE_CODES = {
   slow: 3008, //                the peer read too slowly and its buffer passed the bound
   insufficient_state: 3010, //  what the client holds cannot be continued; start from a snapshot
   no_pong: 3012,
-  too_many_connects: 3013,
+  too_often: 3013, //           connects or messages; retryAfterMs says for how long to stay away
   invalid_token: 3500,
   bad_request: 3501, //         frames that no version of the protocol allows
   not_greeted: 3502, //         no hello within 5 s

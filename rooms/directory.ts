@@ -2,16 +2,19 @@
  * The directory knows the rooms of this node: it wakes them, keeps their leases, and puts them to rest.
  *
  * A drop has at most one room here, and at most one attempt to wake it. What a room that ended has not been able to
- * write stays here as a remnant until the drop has an owner again: if that is this node, the takeover begins with the
- * remnant; if it is another one, the remnant is given up when asked for, and handed over as orders.
+ * write is its remnant (remnants.ts); how a node that leaves passes its rooms on is said in passing.ts.
  */
 import type { DropId, NodeId } from '../protocol/ids.ts'
-import { laterPosition, ORIGIN, type Position } from '../protocol/position.ts'
+import { ORIGIN } from '../protocol/position.ts'
 import { isOver } from './drop.ts'
 import { handOver } from './handover.ts'
 import type { Noted } from './journal.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
+import type { Letter } from './letters.ts'
+import type { Posted } from './mailbox.ts'
+import { passAll, passOn } from './passing.ts'
 import type { Leases, Surrendered, Timer } from './ports.ts'
+import { Remnants } from './remnants.ts'
 import { Room, type RoomEnd, type RoomLimits, type RoomWorld } from './room.ts'
 import type { Rooms } from './router.ts'
 import { type TakeoverWorld, takeOver } from './takeover.ts'
@@ -39,14 +42,7 @@ interface Kept {
   quietSinceMs: number | undefined
 }
 
-interface Remnant {
-  noted: Noted[]
-  position: Position
-  handedOver: boolean
-}
-
 const REWAKE_MS = 100
-const PASS_WAIT_MS = 1_000
 const SWEEP_EVERY_MS = 5_000
 /** A room of a drop that is over, or not soon to open, is put to rest after this silence. */
 const REST_AFTER_MS = 60_000
@@ -58,7 +54,7 @@ export class Directory {
   readonly #keeper: LeaseKeeper
   readonly #kept = new Map<DropId, Kept>()
   readonly #waking = new Map<DropId, Promise<Woken>>()
-  readonly #remnants = new Map<DropId, Remnant>()
+  readonly #remnants = new Remnants((drop, noted) => this.#handOver(drop, noted))
   /** Rooms that have ended and whose remnant is not known yet: whoever asks for a drop's memory waits for them. */
   readonly #laying = new Map<DropId, Promise<void>>()
   /** Drops that do not exist, and until when we believe it: a flood of made-up ids must not reach Postgres. */
@@ -100,28 +96,37 @@ export class Directory {
 
   /** Another node takes the drop over: stop here, and give up what we remember of it. */
   async surrender(drop: DropId): Promise<Surrendered> {
-    await this.#retire(drop, 'surrendered')
-    const remnant = this.#remnants.get(drop)
-    if (remnant === undefined) return { journal: [], position: ORIGIN }
-
-    this.#handOverRemnant(drop, remnant)
-    return { journal: remnant.noted.map((noted) => noted.entry), position: remnant.position }
+    // Whoever asks has the drop: letters that nobody read here follow it.
+    await this.#retire(drop, 'surrendered', (letter) => this.#world.rooms().forward(drop, letter))
+    const remembered = this.#remnants.of(drop)
+    this.#remnants.handOver(drop)
+    return remembered
   }
 
-  /** Stops every room, writes what can be written within `graceMs`, and lets the leases go. */
+  /** Passes every room on; where nobody takes it, writes what can be written within `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#closing = true
+    this.#remnants.leave()
     this.#sweeper?.cancel()
+    const untilMs = this.#world.clock.monotonicMs() + graceMs
     await Promise.all([...this.#waking.values(), ...this.#laying.values()])
-    await Promise.all(this.drops().map((drop) => this.#pass(drop, graceMs)))
+    await passAll(this.drops(), (drop) => this.#pass(drop, untilMs))
     this.#keeper.stop()
   }
 
-  /** Puts a room to rest and wakes it on the node that comes next, so that its buyers wait for one takeover only. */
-  async #pass(drop: DropId, graceMs: number): Promise<void> {
-    await this.#retire(drop, 'closing', graceMs)
-    const successor = this.#world.preferred(drop).find((node) => node !== this.#world.node)
-    if (successor !== undefined) await this.#world.neighbours.wake(successor, drop, PASS_WAIT_MS)
+  async #pass(drop: DropId, untilMs: number): Promise<void> {
+    const startedMs = this.#world.clock.monotonicMs()
+    const passed = { drop, giveLease: () => this.#keeper.give(drop), isHere: () => this.#kept.has(drop) }
+    if (await passOn(passed, this.#world, untilMs)) {
+      const tookMs = Math.round(this.#world.clock.monotonicMs() - startedMs)
+      return this.#world.log.info('room.passed', { drop, tookMs })
+    }
+    const room = this.room(drop)
+    if (room === undefined) return this.#world.log.warn('room.ownerless', { drop })
+
+    await room.shut()
+    await this.#written(room, untilMs)
+    await this.#retire(drop, 'closing')
   }
 
   async #wake(drop: DropId): Promise<Woken> {
@@ -132,14 +137,10 @@ export class Directory {
       if (!(await this.#keeper.acquire(drop))) return 'elsewhere'
 
       const startedMs = this.#world.clock.monotonicMs()
-      const remnant = this.#remnants.get(drop)
-      const takeover = await takeOver(this.#world, drop, {
-        journal: remnant?.noted.map((noted) => noted.entry) ?? [],
-        position: remnant?.position ?? ORIGIN,
-      })
+      const takeover = await takeOver(this.#world, drop, this.#remnants.of(drop))
       if (takeover.took === 'nothing') return this.#notTaken(drop, takeover.why)
 
-      this.#remnants.delete(drop)
+      this.#remnants.forget(drop)
       this.#keep(drop, takeover.start)
       const tookMs = Math.round(this.#world.clock.monotonicMs() - startedMs)
       const { epoch, phase } = takeover.start.state
@@ -162,11 +163,21 @@ export class Directory {
   #keep(drop: DropId, start: ConstructorParameters<typeof Room>[0]): void {
     const world: RoomWorld = { ...this.#world, handOver: (which, noted) => this.#rememberStale(which, noted) }
     const room = new Room(start, world, () => this.#keeper.holds(drop))
-    this.#kept.set(drop, { room, postbox: this.#world.postbox.open(drop, room), quietSinceMs: undefined })
+    const postbox = this.#world.postbox.open(drop, { post: (letter) => this.#post(drop, room, letter) })
+    this.#kept.set(drop, { room, postbox, quietSinceMs: undefined })
 
     room.ended.then((end) => {
       if (end !== 'stopped') void this.#ended(drop, room, end)
     })
+  }
+
+  /** A letter of another node. One that was on its way when its room left follows it. */
+  #post(drop: DropId, room: Room, letter: Letter): Posted {
+    const posted = room.post(letter)
+    if (posted !== 'closed' || this.room(drop) === room) return posted
+
+    this.#world.rooms().forward(drop, letter)
+    return 'accepted'
   }
 
   /** A room came to its end by itself. Somebody must run the drop; it may well be this node again. */
@@ -178,46 +189,37 @@ export class Directory {
       await this.#keeper.release(drop)
       await this.#pause(REWAKE_MS)
     }
-    const woken = await this.wake(drop)
-    const remnant = this.#remnants.get(drop)
-    if (woken !== 'here' && remnant !== undefined) this.#handOverRemnant(drop, remnant)
+    if ((await this.wake(drop)) !== 'here') this.#remnants.handOver(drop)
   }
 
   /** Takes a room out of the directory; what it has not written becomes the drop's remnant. */
-  #lay(drop: DropId, room: Room): Promise<void> {
+  #lay(drop: DropId, room: Room, unread?: (letter: Letter) => void): Promise<void> {
     const kept = this.#kept.get(drop)
     if (kept?.room !== room) return this.#laying.get(drop) ?? Promise.resolve()
 
     this.#kept.delete(drop)
     kept.postbox.close()
-    const laying = this.#leaveRemnant(drop, room).finally(() => this.#laying.delete(drop))
+    const laying = this.#leaveRemnant(drop, room, unread).finally(() => this.#laying.delete(drop))
     this.#laying.set(drop, laying)
     return laying
   }
 
-  async #leaveRemnant(drop: DropId, room: Room): Promise<void> {
-    const noted = await room.stop()
-    const before = this.#remnants.get(drop)
-    this.#remnants.set(drop, {
-      noted: [...(before?.noted ?? []), ...noted],
-      position: laterPosition(before?.position ?? ORIGIN, room.position),
-      handedOver: false,
-    })
+  async #leaveRemnant(drop: DropId, room: Room, unread?: (letter: Letter) => void): Promise<void> {
+    const noted = await room.stop(unread)
+    this.#remnants.add(drop, noted, room.position)
   }
 
-  async #retire(drop: DropId, why: string, graceMs = 0): Promise<void> {
+  async #retire(drop: DropId, why: string, unread?: (letter: Letter) => void): Promise<void> {
     const kept = this.#kept.get(drop)
     if (kept === undefined) return this.#laying.get(drop)
 
-    if (graceMs > 0) await this.#written(kept.room, graceMs)
-    await this.#lay(drop, kept.room)
+    await this.#lay(drop, kept.room, unread)
     await this.#keeper.release(drop)
     this.#world.log.info('room.retired', { drop, why, position: kept.room.position })
   }
 
   /** Waits until Postgres has what the room has accepted. */
-  async #written(room: Room, graceMs: number): Promise<void> {
-    const untilMs = this.#world.clock.monotonicMs() + graceMs
+  async #written(room: Room, untilMs: number): Promise<void> {
     while (!room.quiet && this.#world.clock.monotonicMs() < untilMs) await this.#pause(5)
   }
 
@@ -227,26 +229,10 @@ export class Directory {
     if (room !== undefined) void this.#ended(drop, room, 'lease_lost')
   }
 
-  /** Kept until every order of it has its answer: another node may still ask for it. */
-  #handOverRemnant(drop: DropId, remnant: Remnant): void {
-    if (remnant.handedOver) return
-
-    remnant.handedOver = true
-    void this.#handOver(drop, remnant.noted).then(() => {
-      if (this.#remnants.get(drop) === remnant) this.#remnants.delete(drop)
-    })
-  }
-
   /** What Postgres took for stale is in no journal any more; if this node takes the drop over, it must still know of it. */
   #rememberStale(drop: DropId, noted: readonly Noted[]): void {
-    const before = this.#remnants.get(drop)
-    const remnant: Remnant = {
-      noted: [...(before?.noted ?? []), ...noted],
-      position: before?.position ?? ORIGIN,
-      handedOver: false,
-    }
-    this.#remnants.set(drop, remnant)
-    this.#handOverRemnant(drop, remnant)
+    this.#remnants.add(drop, noted, ORIGIN)
+    this.#remnants.handOver(drop)
   }
 
   async #handOver(drop: DropId, noted: readonly Noted[]): Promise<void> {

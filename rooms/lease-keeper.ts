@@ -16,6 +16,8 @@ export class LeaseKeeper {
   readonly #world: { leases: Leases; clock: Clock; node: NodeId; log: Log }
   readonly #lost: (drop: DropId) => void
   readonly #deadlines = new Map<DropId, number>()
+  /** Free in Redis and still standing here, until their deadlines. */
+  readonly #given = new Set<DropId>()
   #timer: Timer | undefined
   #stopped = false
 
@@ -34,13 +36,29 @@ export class LeaseKeeper {
   async acquire(drop: DropId): Promise<boolean> {
     const askedMs = this.#world.clock.monotonicMs()
     const mine = await this.#world.leases.acquire(drop, this.#world.node, LEASE_TTL_MS)
-    if (mine) this.#deadlines.set(drop, askedMs + LEASE_TTL_MS - MARGIN_MS)
+    if (mine) {
+      this.#given.delete(drop)
+      this.#deadlines.set(drop, askedMs + LEASE_TTL_MS - MARGIN_MS)
+    }
     return mine
   }
 
   async release(drop: DropId): Promise<void> {
     if (!this.#deadlines.delete(drop)) return
+    if (this.#given.delete(drop)) return
 
+    await this.#letGo(drop)
+  }
+
+  /** For a successor to take. What it promised until its deadline it still does: the room goes on until it is asked for. */
+  async give(drop: DropId): Promise<void> {
+    if (!this.#deadlines.has(drop) || this.#given.has(drop)) return
+
+    this.#given.add(drop)
+    await this.#letGo(drop)
+  }
+
+  async #letGo(drop: DropId): Promise<void> {
     try {
       await this.#world.leases.release(drop, this.#world.node)
     } catch (cause) {
@@ -62,7 +80,7 @@ export class LeaseKeeper {
   }
 
   async #renew(): Promise<void> {
-    const held = [...this.#deadlines.keys()]
+    const held = [...this.#deadlines.keys()].filter((drop) => !this.#given.has(drop))
     if (held.length === 0) return
 
     const askedMs = this.#world.clock.monotonicMs()
@@ -75,8 +93,8 @@ export class LeaseKeeper {
       return
     }
     for (const drop of held) {
-      // Released while we asked: not to be taken up again.
-      if (!this.#deadlines.has(drop)) continue
+      // Released or given away while we asked: not to be taken up again.
+      if (!this.#deadlines.has(drop) || this.#given.has(drop)) continue
       if (kept.has(drop)) this.#deadlines.set(drop, askedMs + LEASE_TTL_MS - MARGIN_MS)
       else {
         this.#deadlines.delete(drop)

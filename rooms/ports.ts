@@ -26,6 +26,12 @@ export interface Clock {
   after(ms: number, call: () => void): Timer
 }
 
+/** How often each buyer may order from this node's rooms. */
+export interface BuyerPace {
+  /** 0: go on, it is counted. Else nothing was counted, and this is how long to wait. */
+  take(buyer: UserId): number
+}
+
 // --- words for the people who run it --------------------------------------------------------------------------------------
 
 /** An event in words and its small facts. Never secrets. */

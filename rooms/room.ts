@@ -25,6 +25,7 @@ import { NewsDesk } from './news-desk.ts'
 import type {
   AdjustAnswer,
   BatchAnswer,
+  BuyerPace,
   Clock,
   DropBook,
   Entry,
@@ -57,6 +58,8 @@ export interface RoomWorld {
   clock: Clock
   log: Log
   limits: RoomLimits
+  /** Shared by all rooms of the node. Without it everybody may always. */
+  pace?: BuyerPace | undefined
   /** Places accepted orders anew that this room may not write. */
   handOver(drop: DropId, noted: Noted[]): void
 }
@@ -129,17 +132,30 @@ export class Room {
     return this.#mailbox.unread === 0 && this.#journal.size === 0
   }
 
+  /**
+   * Who orders too often hears it here, where all of a buyer's sockets and nodes meet, and before the line that others
+   * wait in. An accepted order that is handed over counts too: its sender waits and tries again.
+   */
   post(letter: Letter): Posted {
-    return this.#mailbox.post(letter)
+    const waitMs = letter.kind === 'order' ? (this.#world.pace?.take(letter.claim.buyer) ?? 0) : 0
+    if (waitMs === 0 || letter.kind !== 'order') return this.#mailbox.post(letter)
+
+    letter.answer({ verdict: 'rate_limited', retryAfterMs: Math.ceil(waitMs) })
+    return 'accepted'
+  }
+
+  /** Reads no more. What is with the ledger is finished first; what is unread is given to `unread`, `pending` by default. */
+  async shut(unread: (letter: Letter) => void = refuse): Promise<void> {
+    this.#finish('stopped', unread)
+    await this.ended
   }
 
   /**
-   * Finishes what is with the ledger, answers the rest `pending`, and gives up what is not known to be written. A batch
-   * on its way to Postgres is among that and is not waited for: its answer may take seconds, and writing it twice is free.
+   * Shuts, and gives up what is not known to be written. A batch on its way to Postgres is among that and is not waited
+   * for: its answer may take seconds, and writing it twice is free.
    */
-  async stop(): Promise<Noted[]> {
-    this.#finish('stopped')
-    await this.ended
+  async stop(unread?: (letter: Letter) => void): Promise<Noted[]> {
+    await this.shut(unread)
     const unwritten = this.#journal.all()
     this.#relay.stop()
     return unwritten
@@ -316,14 +332,14 @@ export class Room {
     for (const letter of letters) refuse(letter)
   }
 
-  #finish(end: RoomEnd): void {
+  #finish(end: RoomEnd, unread: (letter: Letter) => void = refuse): void {
     if (this.#end !== undefined) return
 
     this.#end = end
     this.#watchman.stop()
     this.#hours.stop()
     this.#desk.stop()
-    this.#refuse(this.#mailbox.close())
+    for (const letter of this.#mailbox.close()) unread(letter)
     if (end !== 'stopped') this.#world.log.warn('room.ended', { drop: this.drop, end, position: this.position })
   }
 }

@@ -17,6 +17,8 @@ export interface Rooms {
   order(drop: DropId, claim: Claim, waitMs: number): Promise<OrderReply>
   /** Answers within `waitMs`; never throws. `opId` makes a resend harmless. */
   control(drop: DropId, opId: string, adjustment: Adjustment, waitMs: number): Promise<ControlReply>
+  /** A letter that its room did not read before it left goes after it, and is answered within its own time. */
+  forward(drop: DropId, letter: Letter): void
 }
 
 /** Letters to rooms on other nodes. `no_owner`: nobody listens for this drop, known at once. Never throws. */
@@ -54,25 +56,41 @@ export class Router implements Rooms {
   }
 
   order(drop: DropId, claim: Claim, waitMs: number): Promise<OrderReply> {
-    const { clock, node, remote } = this.#world
-    const request: OrderRequest = { kind: 'order', claim, via: node, deadlineMs: clock.nowMs() + waitMs }
+    const { clock, node } = this.#world
+    return this.#sendOrder(drop, { kind: 'order', claim, via: node, deadlineMs: clock.nowMs() + waitMs }, waitMs)
+  }
 
+  control(drop: DropId, opId: string, adjustment: Adjustment, waitMs: number): Promise<ControlReply> {
+    const deadlineMs = this.#world.clock.nowMs() + waitMs
+    return this.#sendControl(drop, { kind: 'control', opId, adjustment, deadlineMs }, waitMs)
+  }
+
+  forward(drop: DropId, letter: Letter): void {
+    const restMs = Math.max(0, letter.deadlineMs - this.#world.clock.nowMs())
+    if (letter.kind === 'order') {
+      const { answer, ...request } = letter
+      void this.#sendOrder(drop, request, restMs).then(answer)
+    } else {
+      const { answer, ...request } = letter
+      void this.#sendControl(drop, request, restMs).then(answer)
+    }
+  }
+
+  #sendOrder(drop: DropId, request: OrderRequest, waitMs: number): Promise<OrderReply> {
     return this.#send(drop, waitMs, {
       here: (answer) => ({ ...request, answer }),
-      elsewhere: (restMs) => remote.order(drop, request, restMs),
+      elsewhere: (restMs) => this.#world.remote.order(drop, request, restMs),
       pending: pending(),
       unknownDrop: { verdict: 'invalid' },
     })
   }
 
-  control(drop: DropId, opId: string, adjustment: Adjustment, waitMs: number): Promise<ControlReply> {
-    const { clock, remote } = this.#world
-    const request: ControlRequest = { kind: 'control', opId, adjustment, deadlineMs: clock.nowMs() + waitMs }
+  #sendControl(drop: DropId, request: ControlRequest, waitMs: number): Promise<ControlReply> {
     const wait: ControlReply = { done: 'pending', retryAfterMs: RETRY_AFTER_MS }
 
     return this.#send<ControlReply>(drop, waitMs, {
       here: (answer) => ({ ...request, answer }),
-      elsewhere: (restMs) => remote.control(drop, request, restMs),
+      elsewhere: (restMs) => this.#world.remote.control(drop, request, restMs),
       pending: wait,
       unknownDrop: wait,
     })

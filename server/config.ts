@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import { Fault } from '../protocol/faults.ts'
 import type { NodeId } from '../protocol/ids.ts'
+import { type Limits, limitsOf } from './limits.ts'
 import type { LogLevel } from './log.ts'
 import { type Objection, productionObjections } from './production.ts'
 import { defaultOf, type ENVIRONMENTS, environmentSchema, notesOn, SETTINGS, type Setting } from './settings.ts'
@@ -23,9 +24,13 @@ export interface Config {
   host: string
   port: number
   origins: readonly string[]
+  docs: boolean
   nodeId: NodeId
   prefix: string
+  graceMs: number
   logLevel: LogLevel
+  limits: Limits
+  trustedProxies: readonly string[]
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -50,9 +55,25 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     host: found.LIVEDROP_HOST ?? (found.NODE_ENV === 'production' ? '0.0.0.0' : '127.0.0.1'),
     port: found.LIVEDROP_PORT,
     origins: found.LIVEDROP_ORIGINS,
+    docs: found.LIVEDROP_DOCS === 'on',
     nodeId: found.LIVEDROP_NODE_ID ?? (`node-${randomBytes(5).toString('hex')}` as NodeId),
     prefix: found.LIVEDROP_PREFIX,
+    graceMs: found.LIVEDROP_GRACE_MS,
     logLevel: found.LIVEDROP_LOG_LEVEL,
+    limits: limitsOf(found.LIVEDROP_LIMITS ?? (found.NODE_ENV === 'production' ? 'all' : 'users'), {
+      messages: found.LIVEDROP_LIMIT_MESSAGES,
+      orders: found.LIVEDROP_LIMIT_ORDERS,
+      reads: found.LIVEDROP_LIMIT_READS,
+      writes: found.LIVEDROP_LIMIT_WRITES,
+      passwords: found.LIVEDROP_LIMIT_PASSWORDS,
+      signIns: found.LIVEDROP_LIMIT_SIGN_INS,
+      handshakes: found.LIVEDROP_LIMIT_HANDSHAKES,
+      socketsPerUser: found.LIVEDROP_SOCKETS_PER_USER,
+      socketsPerAddress: found.LIVEDROP_SOCKETS_PER_ADDRESS,
+      socketsMax: found.LIVEDROP_SOCKETS_MAX,
+      loopDelayMaxMs: found.LIVEDROP_LOOP_DELAY_MAX_MS,
+    }),
+    trustedProxies: found.LIVEDROP_TRUSTED_PROXIES,
   }
 }
 

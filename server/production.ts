@@ -53,6 +53,9 @@ export function productionObjections(values: Values): Objection[] {
   if (values.LIVEDROP_ORIGINS?.split(',').some((origin) => origin.trim() === '*') === true) {
     objections.push({ variable: 'LIVEDROP_ORIGINS', message: 'must name the origins; `*` lets every web page in' })
   }
+  if (values.LIVEDROP_LIMITS === 'none') {
+    objections.push({ variable: 'LIVEDROP_LIMITS', message: 'must not be none; raise the limits that are in the way' })
+  }
   return objections
 }
 

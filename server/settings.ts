@@ -4,12 +4,31 @@
  */
 import { z } from 'zod'
 import { isNodeId } from '../protocol/ids.ts'
+import { isAddressOrNetwork } from './inbound/addresses.ts'
+import { isPace, LIMIT_SCOPES, paceOf } from './limits.ts'
 import { LOG_LEVELS } from './log.ts'
 
 export const ENVIRONMENTS = ['development', 'test', 'production'] as const
 
 const urlOf = (what: string, ...schemes: string[]) =>
   z.string().refine((text) => schemes.includes(schemeOf(text)), `${what} (${schemes.join(', ')})`)
+
+/** Shown as it is written; read as a pace. */
+const paceSetting = (otherwise: string, description: string) =>
+  z
+    .string()
+    .refine(isPace, '`off`, or how often and how many at once, such as 20/s:40 (s, min, h)')
+    .transform(paceOf)
+    .prefault(otherwise)
+    .meta({ otherwise, description })
+
+const countSetting = (otherwise: number, description: string) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, 'a whole number, 1 or more')
+    .transform(Number)
+    .prefault(String(otherwise))
+    .meta({ description })
 
 /** In the order of the documentation. `secret` ones may come from a file. */
 const settings = {
@@ -47,6 +66,9 @@ const settings = {
       description: 'Web pages that may connect, besides those this node serves itself: origins, comma-separated.',
       otherwise: 'none',
     }),
+  LIVEDROP_DOCS: z.enum(['on', 'off']).default('on').meta({
+    description: 'Whether `/docs` shows the REST contract in a browser; `/openapi.json` is there either way.',
+  }),
   LIVEDROP_NODE_ID: z
     .string()
     .refine(isNodeId, '1 to 64 of a-z 0-9 -')
@@ -57,10 +79,44 @@ const settings = {
     .regex(/^[a-z][a-z0-9-]{0,31}$/, 'a letter a-z, then up to 31 of a-z 0-9 -')
     .default('ld')
     .meta({ description: 'Begins every Redis key and NATS subject: keeps installations on shared servers apart.' }),
+  LIVEDROP_GRACE_MS: z
+    .string()
+    .regex(/^\d{4,6}$/, 'milliseconds, 1000 to 600000')
+    .transform(Number)
+    .refine((ms) => ms >= 1_000 && ms <= 600_000, 'milliseconds, 1000 to 600000')
+    .prefault('20000')
+    .meta({
+      description: 'Time for leaving in order after SIGTERM; when it is over the node ends anyway.',
+      otherwise: '20000',
+    }),
   LIVEDROP_LOG_LEVEL: z
     .enum(LOG_LEVELS)
     .default('info')
     .meta({ description: 'The least important line that is written.' }),
+  LIVEDROP_LIMITS: z.enum(LIMIT_SCOPES).optional().meta({
+    description: 'Which limits hold: `all`; `users`: none per address or for the whole node; `none`: for measuring.',
+    otherwise: 'users, in production all',
+  }),
+  LIVEDROP_LIMIT_MESSAGES: paceSetting('20/s:40', 'Of a socket: 20 a second, and 40 at once. `off` for no limit.'),
+  LIVEDROP_LIMIT_ORDERS: paceSetting('5/s:10', 'Of a user over all sockets, per node that owns the drops.'),
+  LIVEDROP_LIMIT_READS: paceSetting('50/s:100', 'REST: of a user, and of an address without a token.'),
+  LIVEDROP_LIMIT_WRITES: paceSetting('10/s:20', 'REST: of a user.'),
+  LIVEDROP_LIMIT_PASSWORDS: paceSetting('2/min:10', 'Attempts on one account from one address, over all nodes.'),
+  LIVEDROP_LIMIT_SIGN_INS: paceSetting('1/s:60', 'Of an address: log in (over all nodes), register, refresh.'),
+  LIVEDROP_LIMIT_HANDSHAKES: paceSetting('20/s:40', 'New sockets of an address.'),
+  LIVEDROP_SOCKETS_PER_USER: countSetting(8, 'On one node; one more closes the oldest with 3504.'),
+  LIVEDROP_SOCKETS_PER_ADDRESS: countSetting(100, 'On one node.'),
+  LIVEDROP_SOCKETS_MAX: countSetting(50_000, 'On one node; the process needs as many file descriptors.'),
+  LIVEDROP_LOOP_DELAY_MAX_MS: countSetting(200, 'A node whose loop is later (p99) takes no new sockets.'),
+  LIVEDROP_TRUSTED_PROXIES: z
+    .string()
+    .transform(splitList)
+    .refine((entries) => entries.every(isAddressOrNetwork), 'a comma-separated list of addresses or networks')
+    .prefault('')
+    .meta({
+      description: 'Whose `X-Forwarded-For` is believed: addresses or networks such as 10.0.0.0/8, comma-separated.',
+      otherwise: 'none',
+    }),
 }
 export const environmentSchema = z.object(settings)
 export type Setting = keyof typeof settings

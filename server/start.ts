@@ -13,6 +13,7 @@ import { NatsEventConsumer } from '../bus/nats-event-consumer.ts'
 import { NatsEventStream } from '../bus/nats-event-stream.ts'
 import { listenSettled, NewsListener } from '../bus/news-listener.ts'
 import { subjects as subjectsOf } from '../bus/subjects.ts'
+import { ViewerCounts } from '../bus/viewer-counts.ts'
 import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
 import { Agenda } from '../rooms/agenda.ts'
@@ -38,10 +39,14 @@ import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
 import { OrderReader } from '../storage/orders/order-reader.ts'
 import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
 import { Outbox } from '../storage/outbox/outbox.ts'
+import { RedisPaces } from '../storage/paces/redis-paces.ts'
 import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
 import { PostgresStockBook } from '../storage/stock/stock-book.ts'
-import { AnswerMemory } from './api/answer-memory.ts'
+import { admissionOf } from './admission.ts'
+import { docsRoutes } from './api/docs.ts'
+import { DropPages } from './api/drop-pages.ts'
+import { KeptAnswers } from './api/kept-answers.ts'
 import { apiRoutes } from './api/routes.ts'
 import { WaitingBuyers } from './api/settlements.ts'
 import type { Config } from './config.ts'
@@ -55,6 +60,7 @@ import { SessionRoll } from './inbound/session-roll.ts'
 import { Tickets } from './inbound/tickets.ts'
 import { Tokens } from './inbound/tokens.ts'
 import type { NodeLog } from './log.ts'
+import { LoopDelay } from './loop-delay.ts'
 import { announceFollows, hearCreators } from './outbound/creator-ears.ts'
 import { DropReader } from './outbound/drop-view-reader.ts'
 import { hearEvents } from './outbound/event-ears.ts'
@@ -63,6 +69,7 @@ import { InboxWriter } from './outbound/inbox-writer.ts'
 import { Mine } from './outbound/mine.ts'
 import { Notices } from './outbound/notices.ts'
 import { OutboxPublisher } from './outbound/outbox-publisher.ts'
+import { announceTouches, hearTouches } from './outbound/touch-ears.ts'
 import { stopInOrder } from './stop.ts'
 import { Http } from './transports/http.ts'
 import { listen, newApp } from './transports/http-listener.ts'
@@ -91,11 +98,22 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const members = new Members({ ...wire, atBoot: clock.nowMs() })
   const preferred = (drop: DropId) => members.preferred(drop)
 
+  // --- how often, and how many ---------------------------------------------------------------------------------------
+  const roll = new SessionRoll(clock, random)
+  const loopDelay = new LoopDelay()
+  const admission = admissionOf({
+    ...{ limits: config.limits, trustedProxies: config.trustedProxies, random, log },
+    shared: new RedisPaces(readRedis, prefix),
+    sockets: () => roll.size,
+    loopDelayMs: () => loopDelay.p99Ms,
+    monotonicMs: () => clock.monotonicMs(),
+  })
+
   // --- the stores, as rooms and people see them ----------------------------------------------------------------------
   const ledger = new RedisLedger(ledgerRedis, prefix)
   const readLedger = new RedisLedger(readRedis, prefix)
   const leases = new RedisLeases(leaseRedis, prefix)
-  const book = new PostgresDropBook(roomPostgres.sql)
+  const book = new PostgresDropBook(roomPostgres.sql, () => publisher.poke())
   const drops = new Drops(edgePostgres.sql)
   const orders = new OrderReader(edgePostgres.sql)
   const follows = new Follows(edgePostgres.sql)
@@ -105,6 +123,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const app = newApp()
   const broadcaster = nativeBroadcaster(app)
   const notices = new Notices({ clock, log, follows, broadcaster })
+  const viewerCounts = new ViewerCounts(wire)
   const hub = new Hub({
     clock,
     random,
@@ -114,6 +133,11 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     broadcaster,
     notices,
     feed: new NewsListener(wire),
+    viewers: {
+      live: () => members.live(),
+      say: (drop, count, asks) => viewerCounts.say(drop, count, asks),
+      listen: (drop, hear) => viewerCounts.listen(drop, hear),
+    },
   })
   const settlements = new WaitingBuyers()
   const settled = (list: readonly Settled[]) => {
@@ -133,6 +157,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   const directory: Directory = new Directory({
     ...{ ledger, book, leases, neighbours, herald, postbox, clock, log, node, preferred },
     limits: ROOM_LIMITS,
+    pace: admission.buyers,
     rooms: () => rooms,
   })
   const rooms = new Router({
@@ -163,10 +188,12 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   // --- the edge, inward: who may ask what ----------------------------------------------------------------------------
   const tokens = new Tokens(config.jwtSecret)
   const tickets = new Tickets(config.jwtSecret, () => clock.nowMs())
-  const roll = new SessionRoll(clock, random)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
   const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
-  const gateway = new Gateway({ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll })
+  const gateway = new Gateway({
+    ...{ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll },
+    limits: admission.sessions,
+  })
   const health = new Health(
     {
       redis: () => readRedis.call(readTimeMs),
@@ -177,12 +204,15 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     },
     log,
   )
-  const routes = apiRoutes({
-    ...{ drops, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health, log },
-    ledger: readLedger,
+  const dropPages = new DropPages({ drops, ledger: readLedger, clock, log })
+  const kept = new KeptAnswers(clock)
+  ears.push(hearTouches(wire, [kept, dropPages]))
+  const api = apiRoutes({
+    ...{ drops, dropPages, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health },
     nowMs: () => clock.nowMs(),
     accounts: new Accounts(edgePostgres.sql),
     signIns: new SignIns(edgePostgres.sql),
+    signInGuard: admission.signIns,
     creators: new Creators(edgePostgres.sql),
     follows,
     followerCounts: new FollowerCounts(readRedis, follows, prefix, log),
@@ -190,13 +220,21 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     inbox,
     products: new Products(edgePostgres.sql),
     passwords: new Passwords(),
-    memory: new AnswerMemory(),
     announceAgenda: () => void bus.publish(subjects.agenda, new Uint8Array()),
   })
 
+  const routes = config.docs ? [...api, ...docsRoutes()] : api
+
   // --- the door ------------------------------------------------------------------------------------------------------
-  serveNative(app, { gateway, log, origins: config.origins })
-  new Http({ routes, tokens, origins: config.origins, log }).attach(app)
+  const { addresses, rest, door } = admission
+  serveNative(app, { gateway, log, origins: config.origins, door: { keeper: door, addresses } })
+  const http = new Http({
+    ...{ routes, tokens, log, addresses, kept, admission: rest },
+    origins: config.origins,
+    touched: announceTouches(wire, [kept, dropPages]),
+  })
+  http.attach(app)
+  loopDelay.start()
   hub.start()
   roll.start()
   const listener = await listen(app, config.host, config.port)
@@ -205,11 +243,15 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
 
   return {
     url,
-    stop: () =>
-      stopInOrder({
-        ...{ health, listener, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher, clock, log },
-        app,
-        stores,
-      }),
+    stop: () => {
+      loopDelay.stop()
+      return stopInOrder(
+        {
+          ...{ health, listener, http, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher },
+          ...{ app, clock, stores, log },
+        },
+        config.graceMs,
+      )
+    },
   }
 }

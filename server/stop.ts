@@ -1,10 +1,13 @@
 /**
  * How a node leaves, in the one order that loses nothing and crashes nothing.
  *
- *   not ready any more -> no new sockets -> rooms written, leases given back, successors woken -> peers told to come back
- *   -> goodbye to the other nodes -> what is left of the outbox -> the app -> the stores
+ *   not ready any more, no new sockets, no new rooms -> rooms passed on -> peers sent away, a few at a time -> nobody is
+ *   listened to, what is being answered is answered -> goodbye to the other nodes -> what is left of the outbox -> the app
+ *   -> the stores
  *
- * The stores go last: whatever still ends on the way may need them.
+ * Until the last peer has been sent away this node works for those who are still here, over rooms that run elsewhere by
+ * then, and its port answers: a load balancer can ask `/readyz` and hear no, and a request that it had already sent on is
+ * answered, not refused. The stores go last: whatever still ends on the way may need them.
  */
 import type { Subscription } from '../bus/bus.ts'
 import type { Members } from '../bus/members.ts'
@@ -19,11 +22,13 @@ import type { SessionRoll } from './inbound/session-roll.ts'
 import type { NodeLog } from './log.ts'
 import type { Hub } from './outbound/hub.ts'
 import type { OutboxPublisher } from './outbound/outbox-publisher.ts'
+import type { Http } from './transports/http.ts'
 import type { Listener } from './transports/http-listener.ts'
 
 export interface Parts {
   health: Health
   listener: Listener
+  http: Pick<Http, 'inFlight'>
   agenda: Agenda
   debts: Debts
   unwinding: Unwinding
@@ -39,31 +44,43 @@ export interface Parts {
   log: NodeLog
 }
 
-/** Until Postgres has what the rooms accepted; the log in Redis has the rest. */
-const WRITE_WITHIN_MS = 5_000
-const PUBLISH_WITHIN_MS = 2_000
-/** Peers spread their return over this time. */
-const COME_BACK_MS = 2_000
+/** Shares of the grace time that the slow parts may take; the rest is for everything else. */
+const ROOMS_SHARE = 0.25
+const PEERS_SHARE = 0.5
+const ANSWERS_SHARE = 0.1
+const PUBLISH_SHARE = 0.1
+const LOOK_MS = 20
 
-export async function stopInOrder(parts: Parts): Promise<void> {
+export async function stopInOrder(parts: Parts, graceMs: number): Promise<void> {
   const { health, listener, agenda, debts, directory, roll, hub, members, ears, publisher, app, clock, stores, log } =
     parts
   log.info('node.leaving', { rooms: directory.size, sockets: roll.size })
 
   health.leave()
+  roll.shut()
+  members.withdraw()
+  await Promise.all([
+    directory.close(graceMs * ROOMS_SHARE),
+    ...[agenda, debts, parts.unwinding].map((worker) => worker.stop()),
+  ])
+  await roll.goaway(graceMs * PEERS_SHARE)
   listener.stop()
-  await agenda.stop()
-  await debts.stop()
-  await parts.unwinding.stop()
-  await directory.close(WRITE_WITHIN_MS)
-  await roll.goaway(COME_BACK_MS)
+  await answered(parts, graceMs * ANSWERS_SHARE)
   roll.stop()
   hub.stop()
   await members.stop()
   await Promise.all(ears.map((ear) => ear.stop()))
-  await publisher.stop(PUBLISH_WITHIN_MS)
+  await publisher.stop(graceMs * PUBLISH_SHARE)
   app.close()
   clock.stop()
   await stores.close()
   log.info('node.left')
+}
+
+/** Waits for the requests that are being answered; those that come on the way, on old connections, may be cut. */
+async function answered({ http, clock }: Pick<Parts, 'http' | 'clock'>, withinMs: number): Promise<void> {
+  const untilMs = clock.monotonicMs() + withinMs
+  while (http.inFlight > 0 && clock.monotonicMs() < untilMs) {
+    await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve))
+  }
 }

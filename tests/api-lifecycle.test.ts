@@ -60,6 +60,13 @@ describe('restock', () => {
     expect(new Set(asked.controls.map(({ opId }) => opId)).size).toBe(1)
   })
 
+  it('[E16] is of thousands as well as of one', async () => {
+    const { restock, asked } = await sale()
+
+    expect((await restock([{ sku: 'SHIRT', qty: 250_000 }])).status).toBe(200)
+    expect(asked.controls).toMatchObject([{ adjustment: { lines: 'SHIRT:250000' } }])
+  })
+
   it('[E2] of what the drop does not have, or of nothing, is 400 before anything is written', async () => {
     const { restock, asked } = await sale()
 
@@ -69,7 +76,12 @@ describe('restock', () => {
     ])
 
     expect(unknown).toMatchObject({ status: 400, body: { errors: [{ at: 'body.lines.1.sku' }] } })
-    for (const lines of [[], [{ sku: 'SHIRT', qty: 0 }], [{ sku: 'SHIRT', qty: -1 }], [{ sku: 'SHIRT', qty: 1001 }]]) {
+    for (const lines of [
+      [],
+      [{ sku: 'SHIRT', qty: 0 }],
+      [{ sku: 'SHIRT', qty: -1 }],
+      [{ sku: 'SHIRT', qty: 10_000_001 }],
+    ]) {
       expect((await restock(lines)).status).toBe(400)
     }
     expect(asked.restocks).toEqual([])

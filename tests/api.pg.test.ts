@@ -2,12 +2,14 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { DropId, OrderId, UserId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
+import { DropPages } from '../server/api/drop-pages.ts'
 import { apiRoutes } from '../server/api/routes.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Drops } from '../storage/drops/drops.ts'
 import { OrderReader } from '../storage/orders/order-reader.ts'
 import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
+import { HandClock } from './builders/hand-clock.ts'
 import { httpNode } from './builders/http-node.ts'
 import { away, restWorld } from './builders/rest-world.ts'
 import { type MigratedDatabase, migratedDatabase } from './setup/migrated-database.ts'
@@ -26,6 +28,12 @@ beforeAll(async () => {
     accounts: new Accounts(sql),
     products: new Products(sql),
     drops: new Drops(sql),
+    dropPages: new DropPages({
+      drops: new Drops(sql),
+      ledger: { read: async (drop) => fake.answers.ledger(drop) },
+      clock: new HandClock(),
+      log: { warn: () => undefined },
+    }),
     orders: new OrderReader(sql),
   })
   node = await httpNode({ routes, tokens: fake.tokens })

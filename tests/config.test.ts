@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
 import { describeConfig, type Environment, readConfig } from '../server/config.ts'
 import { makeLog } from '../server/log.ts'
+import { SETTINGS } from '../server/settings.ts'
 
 const SECRET = '9f1c0b7e5a3d42688d6e01f7a2b4c39e'
 const base = {
@@ -72,6 +73,10 @@ describe('settings', () => {
     ['LIVEDROP_ORIGINS', 'hunter2'],
     ['LIVEDROP_NODE_ID', 'Hunter2.'],
     ['LIVEDROP_LOG_LEVEL', 'hunter2'],
+    ['LIVEDROP_LIMITS', 'hunter2'],
+    ['LIVEDROP_LIMIT_ORDERS', 'hunter2/s:1'],
+    ['LIVEDROP_SOCKETS_MAX', '0hunter2'],
+    ['LIVEDROP_TRUSTED_PROXIES', '10.0.0.1, hunter2'],
     ['NODE_ENV', 'hunter2'],
   ])('[G2] names %s and never the value it has (%s)', (variable, value) => {
     const said = problems({ ...base, [variable]: value })
@@ -104,6 +109,7 @@ describe('settings', () => {
     ['a default password', { DATABASE_URL: 'postgres://ld:postgres@db/livedrop' }, 'DATABASE_URL'],
     ['a default password in escapes', { DATABASE_URL: 'postgres://ld:%70ostgres@db/livedrop' }, 'DATABASE_URL'],
     ['a broken escape', { DATABASE_URL: 'postgres://ld:%zz@db/livedrop' }, ''],
+    ['no limits at all', { LIVEDROP_LIMITS: 'none' }, 'LIVEDROP_LIMITS'],
     ['any origin', { LIVEDROP_ORIGINS: 'https://shop.example.com, *' }, 'LIVEDROP_ORIGINS'],
   ])('[G4] production refuses %s', (_, change, variable) => {
     const said = problems({ ...production, ...change })
@@ -120,7 +126,35 @@ describe('settings', () => {
     expect(table).toContain('| `LIVEDROP_PREFIX` | ld |')
     expect(table).toContain('| `LIVEDROP_HOST` | 127.0.0.1, in production 0.0.0.0 |')
     expect(table).toContain('| `LIVEDROP_NODE_ID` | random |')
-    expect(table.split('\n')).toHaveLength(2 + 11)
+    expect(table).toContain('| `LIVEDROP_LIMIT_ORDERS` | 5/s:10 |')
+    expect(table.split('\n')).toHaveLength(2 + SETTINGS.length)
+  })
+})
+
+describe('the limits', () => {
+  const perUser = ['messages', 'orders', 'reads', 'writes', 'passwords', 'socketsPerUser']
+  const others = ['anonymous', 'signIns', 'handshakes', 'socketsPerAddress', 'socketsMax', 'loopDelayMaxMs']
+  const holding = (environment: Environment) =>
+    Object.entries(readConfig(environment).limits).flatMap(([name, limit]) => (limit === undefined ? [] : [name]))
+
+  it('[Q17] all hold in production; elsewhere those of a user and a socket; none where it is asked for', () => {
+    expect(holding(production).sort()).toEqual([...perUser, ...others].sort())
+    expect(holding(base).sort()).toEqual([...perUser].sort())
+    expect(holding({ ...base, LIVEDROP_LIMITS: 'all' }).sort()).toEqual([...perUser, ...others].sort())
+    expect(holding({ ...production, LIVEDROP_LIMITS: 'users' }).sort()).toEqual([...perUser].sort())
+    expect(holding({ ...base, LIVEDROP_LIMITS: 'none' })).toEqual([])
+  })
+
+  it('[Q17] are settings, each by itself', () => {
+    const { limits, trustedProxies } = readConfig({
+      ...production,
+      ...{ LIVEDROP_LIMIT_MESSAGES: '100/s:200', LIVEDROP_LIMIT_ORDERS: 'off', LIVEDROP_SOCKETS_PER_ADDRESS: '5000' },
+      LIVEDROP_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+    })
+
+    expect(limits).toMatchObject({ messages: { intervalMs: 10, burst: 200 }, orders: undefined, socketsPerUser: 8 })
+    expect([limits.socketsPerAddress, limits.signIns]).toEqual([5_000, { intervalMs: 1_000, burst: 60 }])
+    expect(trustedProxies).toEqual(['10.0.0.0/8', '::1'])
   })
 })
 

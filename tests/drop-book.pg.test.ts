@@ -23,6 +23,22 @@ afterAll(() => database.close())
 
 dropBookContract('PostgresDropBook', async () => postgresWorld(database.sql))
 
+describe('PostgresDropBook: a change of phase', () => {
+  it('[B41] is said as soon as it is committed, and orders alone are not', async () => {
+    const { drop } = await postgresWorld(database.sql).plan({ stock: { shoe: 3 } })
+    let said = 0
+    const book = new PostgresDropBook(database.sql, () => {
+      said += 1
+    })
+    await book.take(drop, NODE_A)
+
+    await book.write(drop, [order(drop, 'ana', at(1, 1))])
+    expect(said).toBe(0)
+    await book.write(drop, [phase('open', at(1, 2))])
+    expect(said).toBe(1)
+  })
+})
+
 describe('PostgresDropBook: the same as the plain-object book', () => {
   const step = fc.oneof(
     {

@@ -89,8 +89,7 @@ describe('a view', () => {
     expect(lefts({ kind: 'restocked', sku: sku('shoe'), left: 6 })).toBe(6)
     expect(lefts({ kind: 'low_stock', sku: sku('shoe'), left: 2 })).toBe(2)
     expect(lefts({ kind: 'announcement', text: 'hello' }, { kind: 'viewers', viewers: 99 })).toBe(2)
-    expect(view.snapshot(1).viewers).toBe(99)
-    expect(view.snapshot(100).viewers).toBe(100)
+    expect(view.snapshot(7).viewers).toBe(7)
   })
 
   it('[H10] never goes back: what is not later than it is old', () => {

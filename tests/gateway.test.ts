@@ -4,7 +4,7 @@ import type { Down } from '../protocol/down.ts'
 import { Fault } from '../protocol/faults.ts'
 import type { OrderReply } from '../rooms/letters.ts'
 import { orderIdOf } from '../rooms/order-id.ts'
-import { at, EdgeWorld, gate, never } from './builders/edge-world.ts'
+import { at, type Client, EdgeWorld, gate, never } from './builders/edge-world.ts'
 import { settled } from './builders/hand-clock.ts'
 import { buyer, dropOf, keyOf, sku } from './builders/people.ts'
 
@@ -500,20 +500,60 @@ describe('a resume', () => {
 })
 
 describe('leaving', () => {
-  it('[S15] tells everyone to come back, each at a time of its own, in groups', async () => {
+  it('[S15] tells everyone to come back, each at a time of its own, in batches at a steady pace', async () => {
     const world = new EdgeWorld()
-    const clients = []
-    for (let n = 0; n < 450; n += 1) clients.push(await world.connect())
+    const clients: Client[] = []
+    for (let n = 0; n < 450; n += 1) clients.push(world.connect())
+    const told = () => clients.filter(({ peer }) => !peer.open).length
 
-    const gone = world.roll.goaway(2_000)
-    expect(clients.filter((client) => !client.peer.open)).toHaveLength(200)
-    await world.clock.advance(100)
+    const gone = world.roll.goaway(10_000)
+    const pace = [told()]
+    for (let n = 0; n < 4; n += 1) {
+      await world.clock.advance(100)
+      pace.push(told())
+    }
     await gone
 
+    expect(pace).toEqual([100, 200, 300, 400, 450])
     for (const { peer } of clients) {
-      expect(peer.take()).toEqual([{ type: 'goaway', retryAfterMs: 1_000 }])
-      expect(peer.closed).toEqual({ reason: 'shutdown', retryAfterMs: 1_000 })
+      expect(peer.take()).toEqual([{ type: 'goaway', retryAfterMs: 500 }])
+      expect(peer.closed).toEqual({ reason: 'shutdown', retryAfterMs: 500 })
     }
+    expect(world.roll.size).toBe(0)
+  })
+
+  it('[S15] tells many faster, so that the last one is told in time', async () => {
+    const world = new EdgeWorld()
+    for (let n = 0; n < 450; n += 1) world.connect()
+
+    const gone = world.roll.goaway(200)
+    expect(world.roll.size).toBe(0)
+    await gone
+  })
+
+  it('[DD3] puts off whoever waits for the answer to an order, once', async () => {
+    const world = new EdgeWorld()
+    world.addDrop(SHOES)
+    const [ana, ben] = [world.connect(), world.connect()]
+    await ana.asks({ type: 'hello', token: world.token('ana') })
+    await ben.asks({ type: 'hello', token: world.token('ben') })
+    world.order = () => new Promise(() => undefined)
+    for (const client of [ana, ben]) await client.asks(order(1))
+
+    const gone = world.roll.goaway(10_000)
+    expect([ana, ben].map(({ peer }) => peer.open)).toEqual([true, true])
+    await world.clock.advance(100)
+    await gone
+    expect([ana, ben].map(({ peer }) => peer.open)).toEqual([false, false])
+  })
+
+  it('[DD2] lets nobody in any more, by whatever transport', async () => {
+    const world = new EdgeWorld()
+    world.roll.shut()
+
+    const late = world.connect()
+
+    expect(late.peer.closed).toEqual({ reason: 'shutdown', retryAfterMs: 500 })
     expect(world.roll.size).toBe(0)
   })
 })

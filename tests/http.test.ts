@@ -378,7 +378,7 @@ describe('who may', () => {
   })
 
   it('[R10] whoever comes too often hears when to come again', async () => {
-    const { call } = await node({ admission: { admit: () => ({ retryAfterMs: 2_300 }) } })
+    const { call } = await node({ admission: { admit: () => ({ retryAfterMs: 2_300, headers: {} }) } })
 
     const heard = await call('GET', '/work')
 

@@ -444,6 +444,21 @@ describe('leaving', () => {
     expect(node.failures).toEqual([])
   })
 
+  it('[DD2] refuses handshakes with 503 and a time while it leaves, and keeps those who are here', async () => {
+    const node = await serve()
+    const early = await greeted(node)
+    node.roll.shut()
+
+    const late = new Phone(node)
+    const retryAfter = new Promise((resolve) => {
+      late.socket.on('unexpected-response', (_, response) => resolve(response.headers['retry-after']))
+    })
+
+    expect(await late.refused()).toBe(503)
+    expect(await retryAfter).toBe('1')
+    expect(await early.asks({ type: 'clock', t0: 1 })).toMatchObject([{ type: 'clock' }])
+  })
+
   it('[S11] an exception in a handler is logged and does not reach the library', async () => {
     const node = await serve()
     node.roll.add = () => {

@@ -108,7 +108,7 @@ describe('close codes', () => {
       'slow',
       'insufficient_state',
       'no_pong',
-      'too_many_connects',
+      'too_often',
     ])
   })
 })

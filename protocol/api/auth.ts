@@ -61,6 +61,7 @@ export const register = endpoint({
   limit: 'sign_in',
   key: 'none',
   cache: 'private',
+  touches: ['accounts/:role'],
   body: z.strictObject({
     email: emailSchema,
     password: passwordSchema,

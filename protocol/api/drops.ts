@@ -6,15 +6,15 @@
  */
 import { z } from 'zod'
 import { creatorIdSchema, dropIdSchema, productIdSchema, skuSchema } from '../ids.ts'
-import { strictLinesSchema } from '../lines.ts'
+import { OF_A_RESTOCK, restockLinesSchema } from '../lines.ts'
 import { positionSchema } from '../position.ts'
 import { PHASES } from '../verdicts.ts'
 import { endpoint } from './endpoint.ts'
 import { currencySchema, priceMinorSchema, timeInputSchema, timeSchema, titleText, unitLimitSchema } from './fields.ts'
 import { cursorSchema, limitSchema, pageOf } from './pages.ts'
 
-export const ITEMS_MAX = 64
-export const STOCK_MAX = 10_000_000
+export const ITEMS_MAX = OF_A_RESTOCK.linesMax
+export const STOCK_MAX = OF_A_RESTOCK.qtyMax
 
 /** `stock`: units of the whole drop. `limitPerBuyer`: units one buyer may have, null for no limit. */
 const dropItemSchema = z.object({
@@ -78,6 +78,7 @@ export const createDrop = endpoint({
   limit: 'write',
   key: 'optional',
   cache: 'private',
+  touches: ['drops'],
   body: z
     .strictObject({
       productId: productIdSchema,
@@ -119,7 +120,7 @@ export const readDrop = endpoint({
   who: 'anyone',
   limit: 'read',
   key: 'none',
-  cache: 'public',
+  cache: { ms: 100, shows: ['drop/:id'] },
   params: z.object({ id: dropIdSchema }),
   answers: { 200: dropSchema },
   refusals: [],
@@ -136,7 +137,7 @@ export const listDrops = endpoint({
   who: 'anyone',
   limit: 'read',
   key: 'none',
-  cache: 'public',
+  cache: { ms: 1_000, shows: ['drops'], by: ['phase', 'creator', 'limit'] },
   query: z.object({
     phase: z.enum(PHASES).optional(),
     creator: creatorIdSchema.optional(),
@@ -163,6 +164,7 @@ export const changeDrop = endpoint({
   limit: 'write',
   key: 'none',
   cache: 'private',
+  touches: ['drop/:id', 'drops'],
   params: z.object({ id: dropIdSchema }),
   body: z
     .strictObject({
@@ -225,6 +227,7 @@ const control = <Action extends DropAction>(action: Action, summary: string, pha
     limit: 'write',
     key: 'required',
     cache: 'private',
+    touches: ['drop/:id', 'drops'],
     params: z.object({ id: dropIdSchema }),
     answers: { 200: controlledSchema },
     refusals: ['conflict', 'unavailable'],
@@ -254,8 +257,9 @@ export const restockDrop = endpoint({
   limit: 'write',
   key: 'required',
   cache: 'private',
+  touches: ['drop/:id', 'drops'],
   params: z.object({ id: dropIdSchema }),
-  body: z.strictObject({ lines: strictLinesSchema }),
+  body: z.strictObject({ lines: restockLinesSchema }),
   answers: { 200: controlledSchema },
   refusals: ['conflict', 'key_mismatch', 'unavailable'],
   example: {

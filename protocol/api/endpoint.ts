@@ -25,6 +25,20 @@ export type KeyRule = 'required' | 'optional' | 'none'
 /** The allowance that a call is counted against; how large each one is, is the server's business. */
 export type Limit = 'none' | 'read' | 'write' | 'order' | 'sign_in'
 
+/**
+ * A public answer that a node also keeps in its memory, written and ready to send, because many ask for it at once.
+ *
+ * What it shows and what a write touches are names, `products` or `product/:id`, where `:id` is that field of the path
+ * or of the body. A write that touches a name ends, on every node, all that was kept under it.
+ */
+export interface Kept {
+  /** Given out at most so long after its reading began, whatever messages between nodes were lost. */
+  ms: number
+  shows: readonly string[]
+  /** The query fields that tell kept answers apart. Asked with any other, such as a cursor, an answer is not kept. */
+  by?: readonly string[]
+}
+
 export interface Endpoint {
   /** One word for logs, measurements and the operationId of the OpenAPI document. */
   name: string
@@ -37,8 +51,13 @@ export interface Endpoint {
   who: WhoMay
   limit: Limit
   key: KeyRule
-  /** `public` answers are the same for everybody and may be kept after asking again; `private` ones are never stored. */
-  cache: 'public' | 'private'
+  /**
+   * `private` answers are never stored. `public` ones are the same for everybody and carry an ETag, so that whoever has
+   * one may ask whether it is still good; how long this node keeps one itself is `Kept`.
+   */
+  cache: 'private' | 'public' | Kept
+  /** Names of what this write changes for those who read. */
+  touches?: readonly string[]
   params?: z.ZodType
   query?: z.ZodType
   /** Request headers beyond the usual ones, by lower-case name. */

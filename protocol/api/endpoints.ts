@@ -1,6 +1,6 @@
 /** The REST table: every endpoint of LiveDrop, in the order in which a creator and then a fan meets them. */
 import * as auth from './auth.ts'
-import { readContract } from './contract.ts'
+import { readContract, readSocketContract } from './contract.ts'
 import * as creators from './creators.ts'
 import * as drops from './drops.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -47,4 +47,5 @@ export const ENDPOINTS: readonly Endpoint[] = [
   livez,
   readyz,
   readContract,
+  readSocketContract,
 ]

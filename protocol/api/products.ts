@@ -57,6 +57,7 @@ export const createProduct = endpoint({
   limit: 'write',
   key: 'optional',
   cache: 'private',
+  touches: ['products'],
   body: z.strictObject({
     title: titleText(120),
     description: proseText(4000).default(''),
@@ -77,7 +78,7 @@ export const readProduct = endpoint({
   who: 'anyone',
   limit: 'read',
   key: 'none',
-  cache: 'public',
+  cache: { ms: 1_000, shows: ['product/:id'] },
   params: z.object({ id: productIdSchema }),
   answers: { 200: productSchema },
   refusals: [],
@@ -93,7 +94,7 @@ export const listProducts = endpoint({
   who: 'anyone',
   limit: 'read',
   key: 'none',
-  cache: 'public',
+  cache: { ms: 1_000, shows: ['products'], by: ['creator', 'q', 'limit'] },
   query: z.object({
     creator: creatorIdSchema.optional(),
     q: searchText.optional(),
@@ -118,6 +119,7 @@ export const changeProduct = endpoint({
   limit: 'write',
   key: 'none',
   cache: 'private',
+  touches: ['product/:id', 'products'],
   params: z.object({ id: productIdSchema }),
   body: z
     .strictObject({
@@ -146,6 +148,7 @@ export const removeProduct = endpoint({
   limit: 'write',
   key: 'none',
   cache: 'private',
+  touches: ['product/:id', 'products'],
   params: z.object({ id: productIdSchema }),
   answers: { 200: z.object({ id: productIdSchema, outcome: z.enum(['deleted', 'archived']) }) },
   refusals: [],

@@ -9,5 +9,7 @@ export const errorSchema = z.object({
   code: z.enum(FAULT_CODES),
   message: z.string(),
   retryable: z.boolean(),
+  /** With `rate_limited`: when the same message will be taken. */
+  retryAfterMs: z.number().int().min(0).optional(),
 })
 export type ErrorMessage = z.infer<typeof errorSchema>

@@ -3,6 +3,7 @@ import { login, logout, me, refresh, register } from '../../protocol/api/auth.ts
 import type { Account, Accounts } from '../../storage/accounts/accounts.ts'
 import type { IssuedRefresh, SignIns } from '../../storage/accounts/sign-ins.ts'
 import type { Passwords } from '../inbound/passwords.ts'
+import type { SignInGuard } from '../inbound/sign-in-guard.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 import { isoTime } from './iso-time.ts'
 import { refuse } from './refusal.ts'
@@ -13,9 +14,10 @@ export interface AuthWorld {
   passwords: Pick<Passwords, 'hash' | 'verify'>
   tokens: Pick<Tokens, 'issue'>
   signIns: Pick<SignIns, 'begin' | 'renew' | 'end'>
+  signInGuard: Pick<SignInGuard, 'take'>
 }
 
-export function authRoutes({ accounts, passwords, tokens, signIns }: AuthWorld): Route[] {
+export function authRoutes({ accounts, passwords, tokens, signIns, signInGuard }: AuthWorld): Route[] {
   const signIn = async (account: Account) => signedIn(account, await signIns.begin(account.userId))
 
   const signedIn = async ({ userId, email, displayName, role }: Account, kept: IssuedRefresh) => {
@@ -36,7 +38,10 @@ export function authRoutes({ accounts, passwords, tokens, signIns }: AuthWorld):
       return answer(201, await signIn(account))
     }),
 
-    route(login, async ({ body: { email, password } }) => {
+    route(login, async ({ body: { email, password }, network }) => {
+      const waitMs = await signInGuard.take(email, network)
+      if (waitMs > 0) return refuse('rate_limited', { retryAfterMs: waitMs, detail: 'too many attempts from here' })
+
       const account = await accounts.byEmail(email)
       const right = await passwords.verify(account?.passwordHash, password)
       if (account === undefined || !right) {

@@ -25,31 +25,30 @@ import { formatLines, type Line } from '../../protocol/lines.ts'
 import { ORIGIN } from '../../protocol/position.ts'
 import { isOver } from '../../rooms/drop.ts'
 import type { ControlReply } from '../../rooms/letters.ts'
-import type { Adjustment, Herald, Ledger, Log } from '../../rooms/ports.ts'
+import type { Adjustment, Herald } from '../../rooms/ports.ts'
 import type { Replanned, Replanning } from '../../rooms/replanning.ts'
 import type { Rooms } from '../../rooms/router.ts'
 import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
 import { type StockBook, TOTAL_MAX } from '../../storage/stock/stock-book.ts'
 import type { Identity } from '../inbound/session.ts'
-import type { AnswerMemory } from './answer-memory.ts'
 import { formatDropCursor, parseDropCursor } from './cursor.ts'
 import { viewDrop } from './drop-answer.ts'
+import type { DropPages } from './drop-pages.ts'
 import { isoTime } from './iso-time.ts'
 import { asCreator } from './products.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
+import { keyMismatch, writeKeyOf } from './write-key.ts'
 
 export interface DropsWorld {
-  drops: Pick<Drops, 'create' | 'byId' | 'list'>
+  drops: Pick<Drops, 'create' | 'byId' | 'list' | 'announce'>
   stock: Pick<StockBook, 'restock'>
-  ledger: Pick<Ledger, 'read'>
+  dropPages: Pick<DropPages, 'look'>
   rooms: Pick<Rooms, 'control'>
   herald: Pick<Herald, 'news'>
   replanning: Pick<Replanning, 'change'>
-  memory: AnswerMemory
   /** Tells every node that a drop was scheduled, so that it is opened on time. Never throws. */
   announceAgenda: () => void
-  log: Pick<Log, 'warn'>
   /** The drop clock. */
   nowMs(): number
 }
@@ -73,29 +72,24 @@ const ADJUSTMENTS: Readonly<Record<DropAction, Adjustment>> = {
 }
 
 export function dropRoutes(world: DropsWorld): Route[] {
-  const { drops, memory, announceAgenda } = world
+  const { drops, announceAgenda } = world
   const control = (action: DropAction) => (asked: ControlAsked) =>
     controlDrop(world, action, asked.params.id, asked.caller, asked.key)
 
   return [
     route(createDrop, async ({ caller, key, body }) => {
-      const made = await memory.once('drop', caller.user, key, body, async () => {
-        const record = await drops.create(asCreator(caller.user), body)
-        if ('refused' in record) return unknownThing(record.refused)
+      const made = await drops.create(asCreator(caller.user), body, key && writeKeyOf(caller.user, key, body))
+      if ('refused' in made) return made.refused === 'key_mismatch' ? keyMismatch : unknownThing(made.refused)
 
-        announceAgenda()
-        return record
-      })
-      if (isRefusal(made)) return made
-
+      announceAgenda()
       return answer(201, viewDrop(made, undefined), { location: `/v1/drops/${made.drop}` })
     }),
 
     route(readDrop, async ({ params }) => {
-      const [record, state] = await Promise.all([drops.byId(params.id), readState(world, params.id)])
-      if (record === undefined) return refuse('not_found', { detail: 'no such drop' })
+      const look = await world.dropPages.look(params.id)
+      if (look === undefined) return refuse('not_found', { detail: 'no such drop' })
 
-      return answer(200, viewDrop(record, state))
+      return answer(200, viewDrop(look.record, look.state))
     }),
 
     route(listDrops, async ({ query }) => {
@@ -136,16 +130,15 @@ export function dropRoutes(world: DropsWorld): Route[] {
     route(cancelDrop, control('cancel')),
     route(announceDrop, async ({ params, caller, key, body }) => {
       const drop = params.id
-      const said = await memory.once('announce', caller.user, key, { drop, ...body }, async () => {
-        const record = await ownDrop(drops, drop, caller)
-        if (isRefusal(record)) return record
+      const record = await ownDrop(drops, drop, caller)
+      if (isRefusal(record)) return record
 
-        // Words change no number: they come from before everything, and are told at the position that everybody has.
-        const changes = [{ kind: 'announcement' as const, text: body.text }]
-        world.herald.news({ drop, from: ORIGIN, position: ORIGIN, atMs: world.nowMs(), changes })
-        return { id: drop, text: body.text }
-      })
-      return isRefusal(said) ? said : answer(200, said)
+      // Words change no number: they come from before everything, and are told at the position that everybody has.
+      const changes = [{ kind: 'announcement' as const, text: body.text }]
+      const said = await drops.announce(drop, writeKeyOf(caller.user, key, { drop, ...body }), () =>
+        world.herald.news({ drop, from: ORIGIN, position: ORIGIN, atMs: world.nowMs(), changes }),
+      )
+      return said === 'key_mismatch' ? keyMismatch : answer(200, { id: drop, text: body.text })
     }),
     route(restockDrop, async ({ params, caller, key, body }) => restock(world, params.id, caller, key, body.lines)),
   ]
@@ -281,13 +274,4 @@ function unknownThing(what: 'unknown_product' | 'unknown_sku'): Refusal {
       ? { at: 'body.productId', message: 'no such product of this creator' }
       : { at: 'body.items', message: 'the product has no such sku' }
   return refuse('bad_request', { errors: [error] })
-}
-
-async function readState({ ledger, log }: DropsWorld, drop: DropId) {
-  try {
-    return await ledger.read(drop)
-  } catch (cause) {
-    log.warn('api.ledger_not_read', { drop, cause })
-    return undefined
-  }
 }

@@ -2,14 +2,13 @@
 import { changeProduct, createProduct, listProducts, readProduct, removeProduct } from '../../protocol/api/products.ts'
 import { type CreatorId, productIdSchema, type UserId } from '../../protocol/ids.ts'
 import type { Product, ProductRefusal, Products } from '../../storage/catalog/products.ts'
-import type { AnswerMemory } from './answer-memory.ts'
 import { readPage } from './page.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
+import { keyMismatch, writeKeyOf } from './write-key.ts'
 
 export interface ProductsWorld {
-  products: Pick<Products, 'create' | 'byId' | 'list' | 'change' | 'remove'>
-  memory: AnswerMemory
+  products: Pick<Products, 'create' | 'createOnce' | 'byId' | 'list' | 'change' | 'remove'>
 }
 
 /** A creator is a user who sells: the same id, in the other role. */
@@ -17,15 +16,18 @@ export function asCreator(user: UserId): CreatorId {
   return user as string as CreatorId
 }
 
-export function productRoutes({ products, memory }: ProductsWorld): Route[] {
+export function productRoutes({ products }: ProductsWorld): Route[] {
   return [
     route(createProduct, async ({ caller, key, body }) => {
-      const product = await memory.once('product', caller.user, key, body, () =>
-        products.create(asCreator(caller.user), body),
-      )
-      if (isRefusal(product)) return product
+      const creator = asCreator(caller.user)
+      const made =
+        key === undefined
+          ? await products.create(creator, body)
+          : await products.createOnce(creator, body, writeKeyOf(caller.user, key, body))
+      if (made === 'key_mismatch') return keyMismatch
+      if (made === 'unknown') return refuseProduct(made)
 
-      return answer(201, viewProduct(product), { location: `/v1/products/${product.productId}` })
+      return answer(201, viewProduct(made), { location: `/v1/products/${made.productId}` })
     }),
 
     route(readProduct, async ({ params }) => {

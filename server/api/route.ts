@@ -26,6 +26,8 @@ export interface Asked<E extends Endpoint> {
   headers: Part<E, 'headers'>
   body: Part<E, 'body'>
   caller: CallerOf<E>
+  /** Where the request came from, as it is counted (server/inbound/addresses.ts). */
+  network: string
   key: KeyOf<E>
 }
 
@@ -52,6 +54,7 @@ export interface AnyAsked {
   headers: unknown
   body: unknown
   caller: Identity | undefined
+  network: string
   key: IdempotencyKey | undefined
 }
 

@@ -12,6 +12,7 @@ import type { Clock, Log } from '../../rooms/ports.ts'
 import type { Hub } from '../outbound/hub.ts'
 import { within } from '../outbound/patience.ts'
 import { errorMessage } from '../outbound/refusal.ts'
+import type { Pace } from './gcra.ts'
 import type { Identity, Session } from './session.ts'
 
 /** Who a token speaks for. Implementation: tokens.ts. */
@@ -31,7 +32,14 @@ export interface GreetingWorld {
   log: Log
   tokens: TokenCheck
   tickets: TicketDesk
-  hub: Pick<Hub, 'signedIn'>
+  hub: Pick<Hub, 'signedIn' | 'sessionsOf'>
+  limits?: SessionLimits
+}
+
+/** Undefined: not limited. */
+export interface SessionLimits {
+  messages: Pace | undefined
+  socketsPerUser: number | undefined
 }
 
 /** What follows a greeting. */
@@ -94,8 +102,7 @@ export class Greeting {
     if (identity === 'expired') return session.peer.close('token_expired')
 
     session.standing = { state: 'signed_in', identity, greeted: true, warned: false }
-    this.#world.hub.signedIn(session, identity.user)
-    this.#welcome(session)
+    this.#enter(session, identity)
     this.#ears.resume(session, hello)
   }
 
@@ -124,10 +131,22 @@ export class Greeting {
     if (this.#isAnothers(hello, identity)) return session.peer.close('invalid_token')
 
     session.standing = { state: 'signed_in', identity, greeted: hello !== undefined, warned: false }
-    this.#world.hub.signedIn(session, identity.user)
-    this.#welcome(session)
+    this.#enter(session, identity)
     if (hello !== undefined) this.#ears.resume(session, hello)
     if (before.state === 'greeting') for (const message of before.waiting) this.#ears.hear(session, message)
+  }
+
+  /**
+   * One socket too many closes the oldest, not the newest: after a tunnel the oldest are those that are dead and do not
+   * know it, and a phone must not be kept out by its own ghosts.
+   */
+  #enter(session: Session, { user }: Identity): void {
+    const { hub, limits } = this.#world
+    hub.signedIn(session, user)
+    const sessions = hub.sessionsOf(user)
+    const tooMany = sessions.length - (limits?.socketsPerUser ?? sessions.length)
+    for (const { peer } of sessions.slice(0, Math.max(0, tooMany))) peer.close('connection_limit')
+    this.#welcome(session)
   }
 
   #welcome(session: Session): void {

@@ -18,6 +18,7 @@ import type { Outcomes as OutcomesAsked } from '../../protocol/messages/outcomes
 import type { RequestId } from '../../protocol/messages/request-id.ts'
 import type { Watch } from '../../protocol/messages/watch.ts'
 import type { Up } from '../../protocol/up.ts'
+import type { Heard } from '../../protocol/up-reader.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import { orderIdOf } from '../../rooms/order-id.ts'
 import type { Rooms } from '../../rooms/router.ts'
@@ -27,6 +28,7 @@ import type { Peer } from '../transports/peer.ts'
 import type { Cancellation, Cancellations } from './cancellations.ts'
 import { Greeting, type GreetingWorld } from './gateway-greeting.ts'
 import { Renewal } from './gateway-renewal.ts'
+import { MessagePace } from './message-pace.ts'
 import type { Outcomes } from './outcomes.ts'
 import { Session } from './session.ts'
 import type { SessionRoll } from './session-roll.ts'
@@ -49,6 +51,8 @@ export const UNGREETED_MAX = 64
 export const BAD_FRAMES_MAX = 3
 
 const RETRY_AFTER_MS = 250
+/** For who was told to slow down and did not. */
+const TOO_OFTEN_AWAY_MS = 5_000
 
 export class Gateway {
   readonly #world: GatewayWorld
@@ -64,10 +68,22 @@ export class Gateway {
     this.#renewal = new Renewal(world)
   }
 
+  /** Whether a socket may come in: not while this node is leaving. */
+  get isOpen(): boolean {
+    return !this.#world.roll.isShut
+  }
+
   /** A socket is open. `token`: from its handshake, if there was one; then no hello is needed. */
   opened(peer: Peer, token: string | undefined): Session {
-    const session = new Session(peer, this.#world.clock.monotonicMs())
-    this.#world.roll.add(session)
+    const { clock, roll, limits } = this.#world
+    const paced = limits?.messages === undefined ? undefined : new MessagePace(limits.messages)
+    const session = new Session(peer, clock.monotonicMs(), paced)
+    if (roll.isShut) {
+      session.standing = { state: 'closing' }
+      peer.close('shutdown', roll.comeBackMs())
+      return session
+    }
+    roll.add(session)
     if (token !== undefined) this.#greeting.handshake(session, token)
     return session
   }
@@ -83,9 +99,14 @@ export class Gateway {
   hear(session: Session, decoded: Decoded) {
     if ('fault' in decoded) return this.#hearNoise(session, decoded.fault)
 
+    const nowMs = session.pace === undefined ? 0 : this.#world.clock.monotonicMs()
     for (const heard of decoded.messages) {
       if (session.standing.state === 'closing') return
-      if ('fault' in heard) session.peer.send(errorMessage(heard.fault, heard.id))
+
+      const wait = session.pace?.take(nowMs) ?? 0
+      if (wait === 'leave') return session.peer.close('too_often', TOO_OFTEN_AWAY_MS)
+      if (wait > 0) session.peer.send(tooOften(heard, Math.ceil(wait)))
+      else if ('fault' in heard) session.peer.send(errorMessage(heard.fault, heard.id))
       else this.#hearMessage(session, heard.message)
     }
   }
@@ -293,6 +314,20 @@ function receiptOf({ id, drop, key }: Order, reply: OrderReply, orderId?: Receip
   if (reply.left !== undefined) receipt.left = reply.left
   if (reply.retryAfterMs !== undefined) receipt.retryAfterMs = reply.retryAfterMs
   return receipt
+}
+
+/** A message that was not looked at, whatever it was; but an order is answered as an order. */
+function tooOften(heard: Heard, retryAfterMs: number): Down {
+  const id = 'fault' in heard ? heard.id : undefined
+  const error: Down = { ...errorMessage(new Fault('rate_limited'), id), retryAfterMs }
+  if ('fault' in heard) return error
+
+  const { message } = heard
+  if (message.type === 'order') return receiptOf(message, { verdict: 'rate_limited', retryAfterMs })
+  if (message.type === 'cancel') {
+    return { type: 'receipt', id: message.id, orderId: message.orderId, verdict: 'rate_limited', retryAfterMs }
+  }
+  return 'id' in message && message.id !== undefined ? { ...error, id: message.id } : error
 }
 
 function cancelReply(cancellation: Cancellation): Omit<Receipt, 'type'> {

@@ -2,10 +2,11 @@
  * The roll of everyone who is connected to this node, by whatever transport.
  *
  * One look over all of them twice a second does what would otherwise be several timers for each: who did not greet, who
- * reads too slowly, whose token runs out. And when this node leaves, everyone is told to come back, in small groups and
- * each at another time, so that the next node is not stormed.
+ * reads too slowly, whose token runs out. When this node leaves, the roll is shut, and everyone on it is sent away
+ * (farewell.ts).
  */
 import type { Clock, Timer } from '../../rooms/ports.ts'
+import { COME_BACK_MS, sayFarewell } from './farewell.ts'
 import type { Session } from './session.ts'
 
 export interface RollLimits {
@@ -28,16 +29,13 @@ export const ROLL_LIMITS: RollLimits = {
   lookEveryMs: 500,
 }
 
-/** Told to leave at once, then a breath for the loop. */
-const GOAWAY_GROUP = 200
-const GOAWAY_PAUSE_MS = 5
-
 export class SessionRoll {
   readonly #sessions = new Set<Session>()
   readonly #clock: Clock
   readonly #random: () => number
   readonly #limits: RollLimits
   #timer: Timer | undefined
+  #shut = false
 
   constructor(clock: Clock, random: () => number, limits: RollLimits = ROLL_LIMITS) {
     this.#clock = clock
@@ -87,19 +85,23 @@ export class SessionRoll {
     }
   }
 
-  /** Says goodbye to all and answers when the last one has been told. Each comes back at a random time up to the given. */
-  async goaway(retryAfterMs: number): Promise<void> {
-    const leaving = [...this.#sessions]
-    for (let at = 0; at < leaving.length; at += GOAWAY_GROUP) {
-      if (at > 0) await new Promise<void>((resolve) => this.#clock.after(GOAWAY_PAUSE_MS, resolve))
+  /** Nobody comes in any more; who is here stays. */
+  shut(): void {
+    this.#shut = true
+  }
 
-      for (const { peer } of leaving.slice(at, at + GOAWAY_GROUP)) {
-        const waitMs = Math.round(this.#random() * retryAfterMs)
-        peer.together(() => {
-          peer.send({ type: 'goaway', retryAfterMs: waitMs })
-          peer.close('shutdown', waitMs)
-        })
-      }
-    }
+  get isShut(): boolean {
+    return this.#shut
+  }
+
+  /** A time to come back, for one who is sent away. */
+  comeBackMs(): number {
+    return Math.round(this.#random() * COME_BACK_MS)
+  }
+
+  /** Sends everyone away and answers when the last one has been told, within about the given time. */
+  async goaway(withinMs: number): Promise<void> {
+    this.shut()
+    await sayFarewell([...this.#sessions], this.#clock, () => this.comeBackMs(), withinMs)
   }
 }

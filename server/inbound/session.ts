@@ -8,6 +8,7 @@
 import type { DropId, UserId } from '../../protocol/ids.ts'
 import type { Up } from '../../protocol/up.ts'
 import type { Peer } from '../transports/peer.ts'
+import type { MessagePace } from './message-pace.ts'
 
 /** Who a token speaks for. */
 export interface Identity {
@@ -36,11 +37,14 @@ export class Session {
   asksInFlight = 0
   /** Frames that could not be read at all. */
   badFrames = 0
+  /** How fast it talks; undefined where nobody counts. */
+  readonly pace: MessagePace | undefined
   /** A list, for it is short: WATCHED_MAX at most. */
   readonly #watched: DropId[] = []
 
-  constructor(peer: Peer, sinceMs: number) {
+  constructor(peer: Peer, sinceMs: number, pace?: MessagePace) {
     this.peer = peer
+    this.pace = pace
     this.standing = { state: 'greeting', sinceMs, checking: false, waiting: [] }
   }
 

@@ -31,7 +31,6 @@ export class DropView {
   #closesAtMs: number | null
   readonly #left: Map<Sku, number>
   readonly #replay: Replay
-  #viewersElsewhere = 0
   #version = 0
 
   constructor(page: DropPage, live: RoomState | undefined) {
@@ -108,8 +107,8 @@ export class DropView {
     this.#version += 1
   }
 
-  /** `viewersHere`: this node's count, until the room's own sum of all nodes has come as news. */
-  snapshot(viewersHere: number): Snapshot {
+  /** `viewers`: nothing a room knows, so nothing a view keeps (viewers.ts). */
+  snapshot(viewers: number): Snapshot {
     const snapshot: Snapshot = {
       type: 'snapshot',
       drop: this.drop,
@@ -125,7 +124,7 @@ export class DropView {
         left: this.#left.get(sku) ?? 0,
         limit,
       })),
-      viewers: Math.max(viewersHere, this.#viewersElsewhere),
+      viewers,
       mine: [],
       recovered: false,
     }
@@ -147,8 +146,6 @@ export class DropView {
         this.#left.set(change.sku, 0)
         return
       case 'viewers':
-        this.#viewersElsewhere = change.viewers
-        return
       case 'announcement':
         return
     }

@@ -7,9 +7,10 @@
  */
 import { encode, type Frame } from '../../protocol/codec.ts'
 import { Fault } from '../../protocol/faults.ts'
-import type { DropId, UserId } from '../../protocol/ids.ts'
+import type { DropId, NodeId, UserId } from '../../protocol/ids.ts'
+import type { Change, News } from '../../protocol/messages/news.ts'
 import type { RequestId } from '../../protocol/messages/request-id.ts'
-import { comparePositions, type Position } from '../../protocol/position.ts'
+import { comparePositions, ORIGIN, type Position } from '../../protocol/position.ts'
 import { FORMATS, type Format } from '../../protocol/version.ts'
 import type { RoomNews } from '../../rooms/ports.ts'
 import type { Session } from '../inbound/session.ts'
@@ -19,6 +20,7 @@ import { type KeeperWorld, ViewKeeper } from './drop-view-keeper.ts'
 import type { Mine, MineRow } from './mine.ts'
 import { errorMessage } from './refusal.ts'
 import { Snapshots } from './snapshots.ts'
+import { VIEWERS_EVERY_MS, Viewers } from './viewers.ts'
 
 /** Whoever cannot be shown a drop any more comes back within this time, spread evenly. */
 const COME_BACK_MS = 5_000
@@ -51,6 +53,10 @@ export class Gallery {
   readonly #joined: Record<Format, number> = { json: 0, msgpack: 0 }
   readonly #topics: Record<Format, string>
   readonly #snapshots = new Snapshots()
+  readonly #viewers = new Viewers()
+  /** The count that everyone who has joined was told last; undefined when some know another one. */
+  #toldViewers: number | undefined
+  #toldViewersAtMs = Number.NEGATIVE_INFINITY
   /** For the drop to be read. Bounded, as the next one is, by the questions that sessions may have in flight. */
   #waiting: Ask[] = []
   /** For news that they have seen and this node has not. */
@@ -63,7 +69,8 @@ export class Gallery {
     this.#topics = { json: `drop/${drop}/json`, msgpack: `drop/${drop}/msgpack` }
     this.#keeper = new ViewKeeper(drop, world, {
       news: (news) => {
-        this.#broadcast((format) => encode(news, format))
+        const told = this.#withViewers(news)
+        this.#broadcast((format) => encode(told, format))
         this.#answerThoseNotAhead()
       },
       read: (view, again) => {
@@ -98,6 +105,24 @@ export class Gallery {
 
   hear(news: RoomNews): void {
     this.#keeper.hear(news)
+  }
+
+  /** Another node's count. */
+  hearViewers(node: NodeId, count: number, asks: boolean): void {
+    this.#viewers.hear(node, count, asks, this.#world.clock.monotonicMs())
+  }
+
+  /** Once a second: tells the watchers how many they are, if that changed; answers whether the other nodes must hear too. */
+  count(live: readonly NodeId[]): boolean {
+    const nowMs = this.#world.clock.monotonicMs()
+    this.#viewers.keep(live, nowMs)
+    const view = this.#seats.size === 0 ? undefined : this.#keeper.view
+    if (view !== undefined && this.#toldViewers !== this.#total) {
+      const words = { drop: this.drop, from: ORIGIN, position: ORIGIN, atMs: this.#world.clock.nowMs() }
+      const news = view.saying({ ...words, changes: [this.#newViewers()] })
+      this.#broadcast((format) => encode(news, format))
+    }
+    return this.#viewers.mustSay(this.watchers, nowMs)
   }
 
   /** Finds out whether the newest news was lost. Never throws. */
@@ -151,9 +176,11 @@ export class Gallery {
     const { peer } = ask.session
     if (mine.length === 0) {
       const nowMs = this.#world.clock.monotonicMs()
-      peer.sendFrame(this.#snapshots.frame(view, peer.format, this.watchers, nowMs, ask.id))
+      peer.sendFrame(this.#snapshots.frame(view, peer.format, this.#total, nowMs, ask.id))
+      this.#shownViewers(this.#snapshots.viewers(peer.format))
     } else {
-      peer.send({ ...view.snapshot(this.watchers), id: ask.id, mine: [...mine] })
+      peer.send({ ...view.snapshot(this.#total), id: ask.id, mine: [...mine] })
+      this.#shownViewers(this.#total)
     }
     this.#join(ask.session, ask.seat)
     this.#done(ask)
@@ -170,6 +197,7 @@ export class Gallery {
       for (const one of missed.slice(0, -1)) peer.sendFrame(one.frame(peer.format))
       peer.send(ask.id === undefined ? last : { ...last, id: ask.id })
     })
+    this.#shownViewers(undefined)
     this.#join(ask.session, ask.seat)
     this.#done(ask)
     return true
@@ -250,6 +278,33 @@ export class Gallery {
     for (const ask of ahead) this.#answer(ask)
   }
 
+  // --- how many they are -------------------------------------------------------------------------------------------------
+
+  get #total(): number {
+    return this.watchers + this.#viewers.elsewhere
+  }
+
+  /** One watcher has been shown this count; undefined: it may have an older one. */
+  #shownViewers(shown: number | undefined): void {
+    const isFirst = this.#joined.json + this.#joined.msgpack === 0
+    if (isFirst) this.#toldViewers = shown
+    else if (shown !== this.#toldViewers) this.#toldViewers = undefined
+  }
+
+  #newViewers(): Change {
+    this.#toldViewers = this.#total
+    this.#toldViewersAtMs = this.#world.clock.monotonicMs()
+    return { kind: 'viewers', viewers: this.#total }
+  }
+
+  /** News that leaves anyway takes a new count along once a second, so that it needs no frame of its own. */
+  #withViewers(news: News): News {
+    const isEarly = this.#world.clock.monotonicMs() - this.#toldViewersAtMs < VIEWERS_EVERY_MS
+    if (isEarly || this.#toldViewers === this.#total) return news
+
+    return { ...news, changes: [...news.changes, this.#newViewers()] }
+  }
+
   // --- all of them -------------------------------------------------------------------------------------------------------
 
   /** A snapshot for everyone who stands here. Those whose own orders must be asked for step outside until then. */
@@ -264,7 +319,7 @@ export class Gallery {
         this.#waiting.push({ session, seat, reason: 'start_again', id: undefined, position: undefined })
       }
     }
-    this.#broadcast((format) => this.#snapshots.frame(view, format, this.watchers, this.#world.clock.monotonicMs()))
+    this.#broadcast((format) => this.#snapshots.frame(view, format, this.#total, this.#world.clock.monotonicMs()))
   }
 
   #broadcast(frameFor: (format: Format) => Frame): void {

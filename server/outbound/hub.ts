@@ -4,7 +4,8 @@
  * A drop has a gallery (hub-gallery.ts) from its first watcher on, and for half a minute after its last one, for people
  * come back. While it has one this node listens to the drop's news; news of rooms that run here comes by the same door.
  */
-import type { DropId, UserId } from '../../protocol/ids.ts'
+import type { ViewerCount } from '../../bus/viewer-counts.ts'
+import type { DropId, NodeId, UserId } from '../../protocol/ids.ts'
 import type { Cancelled } from '../../protocol/messages/cancel.ts'
 import type { Confirmed, Revoked } from '../../protocol/messages/order.ts'
 import type { RequestId } from '../../protocol/messages/request-id.ts'
@@ -14,14 +15,24 @@ import type { Session } from '../inbound/session.ts'
 import { Gallery, type GalleryWorld } from './hub-gallery.ts'
 import { Told } from './hub-told.ts'
 import type { Notices } from './notices.ts'
+import { VIEWERS_EVERY_MS } from './viewers.ts'
 
 /** The news of a drop from other nodes, as long as it is not stopped. */
 export interface NewsFeed {
   watch(drop: DropId, hear: (news: RoomNews) => void): { stop(): Promise<void> }
 }
 
+/** The other nodes, as far as they watch the same drops. */
+export interface OtherViewers {
+  live(): readonly NodeId[]
+  say(drop: DropId, count: number, asks: boolean): void
+  listen(drop: DropId, hear: (count: ViewerCount) => void): { stop(): Promise<void> }
+}
+
 export interface HubWorld extends GalleryWorld {
   feed: NewsFeed
+  /** Without it this node is alone. */
+  viewers?: OtherViewers
   /** Who is told what the creators they follow do. */
   notices?: Pick<Notices, 'signedIn' | 'left'>
 }
@@ -33,7 +44,7 @@ export const TOLD_MAX = 100_000
 
 interface Opened {
   gallery: Gallery
-  news: { stop(): Promise<void> }
+  ears: readonly { stop(): Promise<void> }[]
   /** When its last watcher went; monotonic. */
   emptySinceMs: number | undefined
 }
@@ -44,6 +55,7 @@ export class Hub {
   readonly #users = new Map<UserId, Session[]>()
   readonly #told = new Told(TOLD_MAX)
   #timer: Timer | undefined
+  #countTimer: Timer | undefined
 
   constructor(world: HubWorld) {
     this.#world = world
@@ -51,14 +63,13 @@ export class Hub {
 
   /** Begins to look after the galleries. */
   start(): void {
-    this.#timer = this.#world.clock.after(VERIFY_MS, () => {
-      this.lookAround()
-      this.start()
-    })
+    this.#lookLater()
+    this.#countLater()
   }
 
   stop(): void {
     this.#timer?.cancel()
+    this.#countTimer?.cancel()
     for (const drop of [...this.#galleries.keys()]) this.#close(drop)
   }
 
@@ -94,6 +105,11 @@ export class Hub {
     if (sessions === undefined) this.#users.set(user, [session])
     else if (!sessions.includes(session)) sessions.push(session)
     this.#world.notices?.signedIn(session, user)
+  }
+
+  /** Those of a user here, the one that signed in first at the beginning. */
+  sessionsOf(user: UserId): readonly Session[] {
+    return this.#users.get(user) ?? []
   }
 
   left(session: Session, user: UserId | undefined): void {
@@ -140,6 +156,29 @@ export class Hub {
 
   // --- galleries -----------------------------------------------------------------------------------------------------------
 
+  /** Tells everyone how many they are. */
+  countViewers(): void {
+    const { viewers } = this.#world
+    const live = viewers?.live() ?? []
+    for (const [drop, { gallery }] of this.#galleries) {
+      if (gallery.count(live)) viewers?.say(drop, gallery.watchers, false)
+    }
+  }
+
+  #lookLater(): void {
+    this.#timer = this.#world.clock.after(VERIFY_MS, () => {
+      this.lookAround()
+      this.#lookLater()
+    })
+  }
+
+  #countLater(): void {
+    this.#countTimer = this.#world.clock.after(VIEWERS_EVERY_MS, () => {
+      this.countViewers()
+      this.#countLater()
+    })
+  }
+
   /** Closes what has been empty for long enough, and looks for lost news in the others. */
   lookAround(): void {
     const nowMs = this.#world.clock.monotonicMs()
@@ -157,8 +196,13 @@ export class Hub {
   /** Listens before it reads: what happens in between is held, not lost. */
   #open(drop: DropId): Opened {
     const gallery = new Gallery(drop, this.#world)
-    const news = this.#world.feed.watch(drop, (heard) => gallery.hear(heard))
-    const opened: Opened = { gallery, news, emptySinceMs: undefined }
+    const { feed, viewers } = this.#world
+    const ears = [feed.watch(drop, (heard) => gallery.hear(heard))]
+    if (viewers !== undefined) {
+      ears.push(viewers.listen(drop, ({ node, count, asks }) => gallery.hearViewers(node, count, asks)))
+      viewers.say(drop, 0, true)
+    }
+    const opened: Opened = { gallery, ears, emptySinceMs: undefined }
     this.#galleries.set(drop, opened)
     return opened
   }
@@ -167,9 +211,11 @@ export class Hub {
     const opened = this.#galleries.get(drop)
     this.#galleries.delete(drop)
     opened?.gallery.close()
-    opened?.news.stop().catch((cause: unknown) => {
-      this.#world.log.warn('hub.news_not_stopped', { drop, cause: String(cause) })
-    })
+    for (const ear of opened?.ears ?? []) {
+      ear.stop().catch((cause: unknown) => {
+        this.#world.log.warn('hub.news_not_stopped', { drop, cause: String(cause) })
+      })
+    }
   }
 }
 

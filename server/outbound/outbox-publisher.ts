@@ -5,10 +5,10 @@
  * leaves the rows where they are, so there is one answer to every fault: wait a little longer, and again. Several nodes
  * may do this at once; each takes rows that no other one holds.
  *
- * It is woken by a commit on this node and looks by itself twice a second for the rows of nodes that died. While it is
- * busy more rows gather, so under load it takes large steps by itself.
+ * It is woken when a drop has changed its phase on this node, for fans wait to hear of that, and looks by itself twice a
+ * second for all else and for the rows of nodes that died. While it is busy more rows gather, so under load it takes
+ * large steps by itself.
  */
-
 import type { EventStream } from '../../bus/event-stream.ts'
 import type { Subjects } from '../../bus/subjects.ts'
 import { packBody } from '../../protocol/codec.ts'

@@ -28,6 +28,11 @@ export class Snapshots {
     return id === undefined ? frame : withId(frame, id)
   }
 
+  /** The count in the newest snapshot of this format. */
+  viewers(format: Format): number | undefined {
+    return this.#made[format]?.viewers
+  }
+
   #newest(view: DropView, format: Format, viewers: number, nowMs: number): Made {
     const made = this.#made[format]
     if (made !== undefined && made.view === view && made.version === view.version) {

@@ -18,7 +18,7 @@ const AT_MAX = 120
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-export type Input = Omit<AnyAsked, 'caller'>
+export type Input = Omit<AnyAsked, 'caller' | 'network'>
 
 export function readInput(
   row: Endpoint,

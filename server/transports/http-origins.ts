@@ -20,6 +20,7 @@ export class Origins {
   }
 }
 
-export const CORS_REQUEST_HEADERS = 'authorization, content-type, idempotency-key, prefer, x-request-id'
-export const CORS_ANSWER_HEADERS = 'location, preference-applied, retry-after, x-request-id'
+export const CORS_REQUEST_HEADERS = 'authorization, content-type, idempotency-key, if-none-match, prefer, x-request-id'
+export const CORS_ANSWER_HEADERS =
+  'etag, location, preference-applied, ratelimit, ratelimit-policy, retry-after, x-request-id'
 export const CORS_KEPT_S = 600

@@ -8,9 +8,8 @@
 
 import type { HttpResponse } from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
-import type { Endpoint } from '../../protocol/api/endpoint.ts'
 import type { Refusal } from '../api/refusal.ts'
-import type { Answer } from '../api/route.ts'
+import { hasAlready, type WrittenAnswer } from '../api/written-answer.ts'
 import { CORS_ANSWER_HEADERS, CORS_KEPT_S, CORS_REQUEST_HEADERS } from './http-origins.ts'
 import { writeProblem } from './http-problem.ts'
 import type { HttpQuestion } from './http-request.ts'
@@ -29,6 +28,7 @@ export class HttpReply {
   readonly #question: HttpQuestion
   readonly #options: ReplyOptions
   #done = false
+  #noted: Headers = {}
 
   constructor(res: HttpResponse, question: HttpQuestion, options: ReplyOptions) {
     this.#res = res
@@ -37,60 +37,67 @@ export class HttpReply {
     res.onAborted(() => this.#finish('gone'))
   }
 
-  answer({ status, body, headers }: Answer, cache: Endpoint['cache']): void {
-    const kind = {
-      'content-type': 'application/json; charset=utf-8',
-      'cache-control': cache === 'public' ? 'public, no-cache' : 'no-store',
-    }
-    this.#say(status, { ...kind, ...headers }, isText(headers) ? String(body) : JSON.stringify(body))
+  /** Goes with whatever is answered. */
+  note(headers: Headers): void {
+    this.#noted = headers
+  }
+
+  answer({ status, headers, body, etag }: WrittenAnswer): void {
+    const asked = etag === undefined ? undefined : this.#question.headers.get('if-none-match')
+    if (asked === undefined || etag === undefined || !hasAlready(asked, etag)) this.#say(status, headers, body)
+    else
+      this.#say(
+        304,
+        headers.filter(([name]) => name !== 'content-type'),
+      )
   }
 
   refuse(refusal: Refusal, headers: Headers = {}): void {
     const problem = writeProblem(refusal, this.#question.requestId)
-    this.#say(problem.status, { ...problem.headers, ...headers }, problem.text)
+    this.#say(problem.status, Object.entries({ ...problem.headers, ...headers }), problem.text)
   }
 
   /** And closes the connection, for what is still coming is not wanted. */
   refuseAndHangUp(refusal: Refusal): void {
     const problem = writeProblem(refusal, this.#question.requestId)
-    this.#say(problem.status, problem.headers, problem.text, true)
+    this.#say(problem.status, Object.entries(problem.headers), problem.text, true)
   }
 
   preflight(allow: string): void {
-    this.#say(204, {
-      allow,
-      'access-control-allow-methods': allow,
-      'access-control-allow-headers': CORS_REQUEST_HEADERS,
-      'access-control-max-age': String(CORS_KEPT_S),
-    })
+    this.#say(204, [
+      ['allow', allow],
+      ['access-control-allow-methods', allow],
+      ['access-control-allow-headers', CORS_REQUEST_HEADERS],
+      ['access-control-max-age', String(CORS_KEPT_S)],
+    ])
   }
 
-  #say(status: number, own: Headers, text?: string, hangUp = false): void {
+  #say(status: number, own: readonly (readonly [string, string])[], body?: string | Uint8Array, hangUp = false): void {
     if (this.#done) return
 
     this.#finish(status)
-    const headers = { ...own, ...this.#common() }
     this.#res.cork(() => {
       this.#res.writeStatus(`${status} ${STATUS_CODES[status] ?? 'Answer'}`)
-      for (const [name, value] of Object.entries(headers)) this.#res.writeHeader(name, value)
+      for (const [name, value] of own) this.#res.writeHeader(name, value)
+      this.#writeCommon()
 
-      if (text === undefined)
+      if (body === undefined)
         this.#res.endWithoutBody() // an argument, even undefined, would be written as the length
-      else if (this.#question.method === 'head') this.#res.endWithoutBody(Buffer.byteLength(text), hangUp)
-      else this.#res.end(text, hangUp)
+      else if (this.#question.method === 'head') this.#res.endWithoutBody(Buffer.byteLength(body), hangUp)
+      else this.#res.end(body, hangUp)
     })
   }
 
-  #common(): Headers {
+  #writeCommon(): void {
     const { origin } = this.#options
-    return {
-      'x-request-id': this.#question.requestId,
-      'x-content-type-options': 'nosniff',
-      vary: 'origin',
-      ...(origin === undefined
-        ? {}
-        : { 'access-control-allow-origin': origin, 'access-control-expose-headers': CORS_ANSWER_HEADERS }),
-    }
+    for (const name in this.#noted) this.#res.writeHeader(name, this.#noted[name] ?? '')
+    this.#res.writeHeader('x-request-id', this.#question.requestId)
+    this.#res.writeHeader('x-content-type-options', 'nosniff')
+    this.#res.writeHeader('vary', 'origin')
+    if (origin === undefined) return
+
+    this.#res.writeHeader('access-control-allow-origin', origin)
+    this.#res.writeHeader('access-control-expose-headers', CORS_ANSWER_HEADERS)
   }
 
   #finish(status: number | 'gone'): void {
@@ -99,9 +106,4 @@ export class HttpReply {
     this.#done = true
     this.#options.onDone(status)
   }
-}
-
-/** A handler that names a type of text has written it itself. */
-function isText(headers: Headers | undefined): boolean {
-  return headers?.['content-type']?.startsWith('text/') === true
 }

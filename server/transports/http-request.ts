@@ -43,7 +43,9 @@ export function copyQuestion(res: HttpResponse, req: HttpRequest): HttpQuestion 
   let repeated: string | undefined
   req.forEach((name, value) => {
     if (SINGLE.has(name) && headers.has(name)) repeated = name
-    headers.set(name, value)
+    // Its lines are one list, whoever added them.
+    const before = name === 'x-forwarded-for' ? headers.get(name) : undefined
+    headers.set(name, before === undefined ? value : `${before},${value}`)
   })
   const given = headers.get('x-request-id') ?? ''
   return {

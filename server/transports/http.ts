@@ -1,7 +1,7 @@
 /**
  * The HTTP door: every REST request goes through this one wrapper, in this order.
  *
- *   path -> method -> origin -> body (bounded) -> who -> how often -> fields -> handler (bounded) -> answer
+ *   path -> method -> origin -> body (bounded) -> who -> how often -> kept? -> fields -> handler (bounded) -> answer
  *
  * What is cheap to refuse is refused first. Nothing thrown in here reaches uWebSockets.js, where it would end the
  * process; what a handler throws is logged under the request's id and said as a problem document without a word of it.
@@ -12,8 +12,11 @@
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js'
 import type { Limit } from '../../protocol/api/endpoint.ts'
 import type { UserId } from '../../protocol/ids.ts'
+import { type KeptAnswers, type Said, written } from '../api/kept-answers.ts'
 import { isRefusal, type Refusal, refuse } from '../api/refusal.ts'
-import type { Answer, Route } from '../api/route.ts'
+import type { Route } from '../api/route.ts'
+import { Addresses } from '../inbound/addresses.ts'
+import type { RestAdmission } from '../inbound/rest-admission.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 import type { NodeLog } from '../log.ts'
 import { BODY_MAX, readBody } from './http-body.ts'
@@ -31,13 +34,13 @@ export interface HttpWorld {
   /** Web pages that may call, besides those from this very host. */
   origins: readonly string[]
   log: Pick<NodeLog, 'debug' | 'error'>
+  /** Answers that many ask for, and who hears what a write has touched. Without it nothing is kept. */
+  kept?: KeptAnswers
+  touched?: (names: readonly string[]) => void
   /** How often somebody may. Without it everybody may always. */
-  admission?: HttpAdmission
-}
-
-export interface HttpAdmission {
-  /** Undefined: go on. Must not wait. */
-  admit(limit: Limit, who: { address: string; user?: UserId }): { retryAfterMs: number } | undefined
+  admission?: Pick<RestAdmission, 'admit'>
+  /** Whose word on addresses is believed. Without it nobody's. */
+  addresses?: Addresses
 }
 
 export interface HttpLimits {
@@ -56,6 +59,7 @@ export class Http {
   readonly #limits: HttpLimits
   readonly #table: HttpTable
   readonly #origins: Origins
+  readonly #addresses: Addresses
   #inFlight = 0
 
   constructor(world: HttpWorld, limits: HttpLimits = HTTP_LIMITS) {
@@ -63,6 +67,7 @@ export class Http {
     this.#limits = limits
     this.#table = new HttpTable(world.routes)
     this.#origins = new Origins(world.origins)
+    this.#addresses = world.addresses ?? new Addresses([])
   }
 
   /** Requests that are being answered. */
@@ -121,8 +126,12 @@ export class Http {
     const { bodyBytes } = this.#limits
     const tooLarge = refuse('too_large', { detail: `a body is at most ${bodyBytes} bytes` })
 
-    if (found.route.endpoint.method === 'get') {
-      void this.#answer(found, question, NO_BODY, reply)
+    const { method, limit } = found.route.endpoint
+
+    if (method === 'get') {
+      const kept = this.#world.kept?.fresh(question.path, question.query)
+      if (kept !== undefined) say(reply, this.#held(limit, question, reply) ?? kept)
+      else void this.#answer(found, question, NO_BODY, reply)
     } else if (Number(question.headers.get('content-length') ?? 0) > bodyBytes) {
       reply.refuseAndHangUp(tooLarge)
     } else {
@@ -141,9 +150,8 @@ export class Http {
       timer = setTimeout(() => resolve(late), this.#limits.handlerMs)
     })
     try {
-      const said = await Promise.race([this.#ask(found, question, body), tooLate])
-      if (isRefusal(said)) reply.refuse(said)
-      else reply.answer(said, found.route.endpoint.cache)
+      const said = await Promise.race([this.#ask(found, question, body, reply), tooLate])
+      say(reply, said)
     } catch (cause) {
       this.#fail(question, reply, cause)
     } finally {
@@ -151,26 +159,49 @@ export class Http {
     }
   }
 
-  async #ask({ route, params }: FoundRoute, question: HttpQuestion, body: Buffer): Promise<Answer | Refusal> {
-    const { who, limit } = route.endpoint
-    const caller = await admitted(who, question.headers.get('authorization'), this.#world.tokens)
+  async #ask({ route, params }: FoundRoute, question: HttpQuestion, body: Buffer, reply: HttpReply): Promise<Said> {
+    const { endpoint } = route
+    const caller = await admitted(endpoint.who, question.headers.get('authorization'), this.#world.tokens)
+    // Whoever is not let in is counted as nobody, so that tokens cannot be tried for ever.
+    const isSomebody = caller !== undefined && !isRefusal(caller)
+    const held = this.#held(endpoint.limit, question, reply, isSomebody ? caller.user : undefined)
+    if (held !== undefined) return held
     if (caller !== undefined && isRefusal(caller)) return caller
 
-    const { address } = question
-    const held = this.#world.admission?.admit(
-      limit,
-      caller === undefined ? { address } : { address, user: caller.user },
-    )
-    if (held !== undefined) return refuse('rate_limited', { retryAfterMs: held.retryAfterMs })
+    const input = readInput(endpoint, question, params, body)
+    if (isRefusal(input)) return input
 
-    const input = readInput(route.endpoint, question, params, body)
-    return isRefusal(input) ? input : route.answer({ ...input, caller })
+    const { kept, touched = () => undefined } = this.#world
+    const asked = { ...input, caller, network: this.#networkOf(question) }
+    return kept === undefined
+      ? written(await route.answer(asked), endpoint)
+      : kept.answer(route, question.path, asked, touched)
+  }
+
+  /** How often: what is kept costs little and is counted like everything else. */
+  #held(limit: Limit, question: HttpQuestion, reply: HttpReply, user?: UserId): Refusal | undefined {
+    const network = this.#networkOf(question)
+    const counted = this.#world.admission?.admit(limit, user === undefined ? { network } : { network, user })
+    if (counted === undefined) return undefined
+
+    reply.note(counted.headers)
+    const { retryAfterMs } = counted
+    return retryAfterMs === undefined ? undefined : refuse('rate_limited', { retryAfterMs })
+  }
+
+  #networkOf({ address, headers }: HttpQuestion): string {
+    return this.#addresses.networkOf(address, headers.get('x-forwarded-for'))
   }
 
   #fail({ requestId, method, path }: HttpQuestion, reply: HttpReply, cause: unknown): void {
     this.#world.log.error('http.failed', { requestId, method, path, cause })
     reply.refuse(refusalOf(cause))
   }
+}
+
+function say(reply: HttpReply, said: Said): void {
+  if (isRefusal(said)) reply.refuse(said)
+  else reply.answer(said)
 }
 
 const NO_BODY = Buffer.alloc(0)

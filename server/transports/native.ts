@@ -18,6 +18,8 @@ import type { Down } from '../../protocol/down.ts'
 import { Fault } from '../../protocol/faults.ts'
 import { BEARER_PREFIX, type Format, SUBPROTOCOLS, type Subprotocol } from '../../protocol/version.ts'
 import type { Log } from '../../rooms/ports.ts'
+import type { Addresses } from '../inbound/addresses.ts'
+import type { Doorkeeper } from '../inbound/doorkeeper.ts'
 import type { Gateway } from '../inbound/gateway.ts'
 import type { Session } from '../inbound/session.ts'
 import { ROLL_LIMITS } from '../inbound/session-roll.ts'
@@ -33,11 +35,24 @@ export interface NativeWorld {
   log: Log
   /** Origins that browsers may connect from. What sends no Origin is not a browser. */
   origins: readonly string[]
+  /** Who may open another socket. Without it everybody may. */
+  door?: Door
+}
+
+export interface Door {
+  keeper: Pick<Doorkeeper, 'knock' | 'entered' | 'left'>
+  addresses: Pick<Addresses, 'networkOf' | 'readsForwarded'>
 }
 
 /** What the library carries with a socket. It copies an object's own fields only, so a peer stands in one. */
 interface Carried {
   peer: NativePeer
+}
+
+/** Where a socket is counted while it is open. */
+interface Inside {
+  keeper: Door['keeper']
+  network: string
 }
 
 /** SUBSCRIBE and SEND result of uWebSockets.js. */
@@ -57,7 +72,7 @@ export function serveNative(app: TemplatedApp, world: NativeWorld): void {
     sendPingsAutomatically: true,
     maxLifetime: LIFETIME_MIN,
 
-    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins)),
+    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins, world)),
     open: (ws) => safely(log, () => ws.getUserData().peer.begin(ws, gateway)),
     message: (ws, message, isBinary) =>
       safely(log, () => ws.getUserData().peer.hear(new Uint8Array(message), isBinary, gateway)),
@@ -86,7 +101,17 @@ function safely(log: Log, call: () => void): void {
 
 // --- the handshake -------------------------------------------------------------------------------------------------------
 
-function shake(res: HttpResponse, req: HttpRequest, context: us_socket_context_t, origins: ReadonlySet<string>) {
+function shake(
+  res: HttpResponse,
+  req: HttpRequest,
+  context: us_socket_context_t,
+  origins: ReadonlySet<string>,
+  { gateway, door }: NativeWorld,
+) {
+  const network = door === undefined ? '' : networkOf(res, req, door)
+  const turned = door?.keeper.knock(network)
+  if (turned !== undefined) return refuse(res, STATUS_LINES[turned.status], turned.why, turned.retryAfterMs)
+
   const origin = req.getHeader('origin')
   const key = req.getHeader('sec-websocket-key')
   const version = req.getHeader('sec-websocket-version')
@@ -103,15 +128,35 @@ function shake(res: HttpResponse, req: HttpRequest, context: us_socket_context_t
   if (protocol === undefined) {
     return refuse(res, '400 Bad Request', `offer a sub-protocol: ${Object.keys(SUBPROTOCOLS).join(' or ')}`)
   }
+  if (!gateway.isOpen) return refuse(res, STATUS_LINES[503], 'this node is leaving, another one answers', LEAVING_MS)
 
   // Only the first one is echoed: a browser refuses a server that echoes what looks like a second one.
-  res.upgrade({ peer: new NativePeer(SUBPROTOCOLS[protocol], token) } satisfies Carried, key, protocol, '', context)
+  const inside = door === undefined ? undefined : { keeper: door.keeper, network }
+  const peer = new NativePeer(SUBPROTOCOLS[protocol], token, inside)
+  res.upgrade({ peer } satisfies Carried, key, protocol, '', context)
 }
 
-function refuse(res: HttpResponse, status: string, why: string): void {
+/** A balancer has noticed by then. */
+const LEAVING_MS = 1_000
+const STATUS_LINES = { 429: '429 Too Many Requests', 503: '503 Service Unavailable' } as const
+
+/** The library answers the first line of a header that comes in several, which is not the one our own proxy wrote. */
+function networkOf(res: HttpResponse, req: HttpRequest, { addresses }: Door): string {
+  const lines: string[] = []
+  if (addresses.readsForwarded) {
+    req.forEach((name, value) => {
+      if (name === 'x-forwarded-for') lines.push(value)
+    })
+  }
+  const peer = Buffer.from(res.getRemoteAddressAsText()).toString()
+  return addresses.networkOf(peer, lines.length === 0 ? undefined : lines.join(','))
+}
+
+function refuse(res: HttpResponse, status: string, why: string, retryAfterMs?: number): void {
   res.cork(() => {
     res.writeStatus(status)
     if (status.startsWith('400')) res.writeHeader('Sec-WebSocket-Version', '13')
+    if (retryAfterMs !== undefined) res.writeHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
     res.writeHeader('Content-Type', 'text/plain; charset=utf-8')
     res.end(`${why}\n`)
   })
@@ -126,10 +171,12 @@ class NativePeer implements Peer {
   /** Undefined before the socket is open and for ever after it is closed. */
   #ws: WebSocket<Carried> | undefined
   #session: Session | undefined
+  readonly #inside: Inside | undefined
 
-  constructor(format: Format, token: string | undefined) {
+  constructor(format: Format, token: string | undefined, inside: Inside | undefined) {
     this.format = format
     this.#token = token
+    this.#inside = inside
   }
 
   // --- what the library says
@@ -138,6 +185,7 @@ class NativePeer implements Peer {
     const token = this.#token
     this.#token = undefined
     this.#ws = ws
+    this.#inside?.keeper.entered(this.#inside.network)
     this.#session = gateway.opened(this, token)
   }
 
@@ -161,6 +209,7 @@ class NativePeer implements Peer {
 
   end(gateway: Gateway): void {
     this.#ws = undefined
+    this.#inside?.keeper.left(this.#inside.network)
     if (this.#session !== undefined) gateway.closed(this.#session)
   }
 

@@ -5,7 +5,7 @@
  * hole either, for what Postgres does not have, the log must.
  */
 import type { DropId, OrderId, Sku } from '../../protocol/ids.ts'
-import { parseLines } from '../../protocol/lines.ts'
+import { OF_A_RESTOCK, parseLines } from '../../protocol/lines.ts'
 import { comparePositions, formatPosition, ORIGIN, type Position } from '../../protocol/position.ts'
 import type { Entry, Ledger } from '../../rooms/ports.ts'
 
@@ -83,7 +83,7 @@ function count(walk: LogWalk, entry: Entry): void {
   if (entry.kind === 'phase') return
 
   const units = entry.kind === 'order' ? walk.unwrittenUnits : walk.unwrittenReturns
-  for (const { sku, qty } of parseLines(entry.lines) ?? []) {
+  for (const { sku, qty } of parseLines(entry.lines, entry.kind === 'restock' ? OF_A_RESTOCK : undefined) ?? []) {
     units.set(sku, (units.get(sku) ?? 0) + qty)
   }
 }

@@ -7,6 +7,7 @@
 import { v7 as mintUuid } from 'uuid'
 import type { CreatorId, ProductId, Sku } from '../../protocol/ids.ts'
 import { answered, readStatement, type Sql, type Transaction } from '../postgres.ts'
+import { claimKey, type WriteKey } from '../write-keys.ts'
 
 export interface Variant {
   sku: Sku
@@ -71,18 +72,28 @@ export class Products {
   }
 
   async create(creator: CreatorId, product: NewProduct): Promise<Product> {
-    const { title, description, images, variants } = product
-    const productId = mintUuid() as ProductId
+    const made = newProduct(creator, product)
+    await answered(this.#sql.begin((sql) => add(sql, made)))
+    return made
+  }
 
-    await answered(
+  /** Under a key that made a product before: that one, `unknown` if it is deleted, `key_mismatch` for another body. */
+  async createOnce(
+    creator: CreatorId,
+    product: NewProduct,
+    under: WriteKey,
+  ): Promise<Product | 'unknown' | 'key_mismatch'> {
+    const made = newProduct(creator, product)
+    return answered(
       this.#sql.begin(async (sql) => {
-        await sql`
-          insert into products (id, creator_id, title, description, images)
-          values (${productId}, ${creator}, ${title}, ${description}, ${images})`
-        await addVariants(sql, productId, variants)
+        const claimed = await claimKey(sql, 'product', under, made.productId)
+        if (claimed === 'key_mismatch') return claimed
+        if (claimed !== 'first') return (await this.#read(sql, claimed.made as ProductId)) ?? 'unknown'
+
+        await add(sql, made)
+        return made
       }),
     )
-    return { productId, creator, title, description, images, variants, archived: false }
   }
 
   async byId(productId: ProductId): Promise<Product | undefined> {
@@ -154,6 +165,18 @@ async function hold(sql: Transaction, creator: CreatorId, product: ProductId): P
   if (row.creator !== creator) return 'not_yours'
 
   return row.archived ? 'archived' : 'theirs'
+}
+
+function newProduct(creator: CreatorId, { title, description, images, variants }: NewProduct): Product {
+  return { productId: mintUuid() as ProductId, creator, title, description, images, variants, archived: false }
+}
+
+async function add(sql: Transaction, product: Product): Promise<void> {
+  const { productId, creator, title, description, images, variants } = product
+  await sql`
+    insert into products (id, creator_id, title, description, images)
+    values (${productId}, ${creator}, ${title}, ${description}, ${images})`
+  await addVariants(sql, productId, variants)
 }
 
 async function addVariants(sql: Transaction, productId: ProductId, variants: readonly Variant[]): Promise<void> {

@@ -9,6 +9,7 @@ import type { CreatorId, DropId, ProductId, Sku } from '../../protocol/ids.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { Phase } from '../../protocol/verdicts.ts'
 import { answered, readStatement, type Sql, type Transaction } from '../postgres.ts'
+import { claimKey, letGo, type WriteKey } from '../write-keys.ts'
 
 export interface NewDrop {
   productId: ProductId
@@ -60,7 +61,7 @@ export interface DropQuestion {
   after?: DropCursor | undefined
 }
 
-export type DropRefusal = { refused: 'unknown_product' | 'unknown_sku' }
+export type DropRefusal = { refused: 'unknown_product' | 'unknown_sku' | 'key_mismatch' }
 
 export class Drops {
   readonly #sql: Sql
@@ -72,16 +73,27 @@ export class Drops {
     this.#sql = sql
   }
 
-  /** A product of another creator is as unknown as one that does not exist. */
-  async create(creator: CreatorId, plan: NewDrop): Promise<DropRecord | DropRefusal> {
+  /**
+   * A product of another creator is as unknown as one that does not exist. Under a key that scheduled a drop before: that
+   * drop, as it is now.
+   */
+  async create(creator: CreatorId, plan: NewDrop, under?: WriteKey): Promise<DropRecord | DropRefusal> {
     const drop = mintUuid() as DropId
     return answered(
       this.#sql.begin(async (sql) => {
+        const claimed = under === undefined ? 'first' : await claimKey(sql, 'drop', under, drop)
+        if (claimed === 'key_mismatch') return { refused: claimed } as const
+        if (claimed !== 'first') return this.#existing(sql, claimed.made as DropId)
+
+        const refuse = async <R extends DropRefusal['refused']>(refused: R) => {
+          if (under !== undefined) await letGo(sql, 'drop', under)
+          return { refused } as const
+        }
         const [product] = await sql<{ title: string }[]>`
           select title from products where id = ${plan.productId} and creator_id = ${creator} and archived_at is null
           for key share`
-        if (product === undefined) return { refused: 'unknown_product' } as const
-        if (!(await this.#hasVariants(sql, plan))) return { refused: 'unknown_sku' } as const
+        if (product === undefined) return refuse('unknown_product')
+        if (!(await this.#hasVariants(sql, plan))) return refuse('unknown_sku')
 
         const { opensAt, closesAt = null, limitPerBuyer = null, lowStockAt = null } = plan
         await sql`
@@ -99,9 +111,21 @@ export class Drops {
         ]
         await sql.unsafe(this.#addItems, [drop, plan.productId, ...columns], { prepare: true })
 
-        const record = await this.#read(sql, drop)
-        if (record === undefined) throw new Error('a drop that was just made is not there')
-        return record
+        return this.#existing(sql, drop)
+      }),
+    )
+  }
+
+  /** `tell` is done before the key is kept: a crash between the two tells it twice, and never not at all. */
+  async announce(drop: DropId, under: WriteKey, tell: () => void): Promise<'told' | 'repeated' | 'key_mismatch'> {
+    return answered(
+      this.#sql.begin(async (sql) => {
+        const claimed = await claimKey(sql, 'announcement', under, drop)
+        if (claimed === 'key_mismatch') return claimed
+        if (claimed !== 'first') return 'repeated'
+
+        tell()
+        return 'told'
       }),
     )
   }
@@ -123,6 +147,13 @@ export class Drops {
     const skus = plan.items.map((item) => item.sku)
     const rows = await sql`select from variants where product_id = ${plan.productId} and sku = any(${skus})`
     return rows.length === skus.length
+  }
+
+  /** Drops are never deleted. */
+  async #existing(sql: Transaction, drop: DropId): Promise<DropRecord> {
+    const record = await this.#read(sql, drop)
+    if (record === undefined) throw new Error('a drop that was made is not there')
+    return record
   }
 
   async #read(sql: Sql | Transaction, drop: DropId): Promise<DropRecord | undefined> {

@@ -5,7 +5,7 @@
  * told by a fault, because that is a mistake of ours and not of a buyer.
  */
 import { Fault } from '../../protocol/faults.ts'
-import { type Line, parseLines } from '../../protocol/lines.ts'
+import { type Line, type LinesBounds, parseLines } from '../../protocol/lines.ts'
 import type { Claim, KeptOrder, RoomSeed } from '../../rooms/ports.ts'
 
 export const CLAIMS_MAX = 256
@@ -42,8 +42,8 @@ export function checkSeed(seed: RoomSeed, opIds: readonly string[]): void {
   }
 }
 
-export function readLines(text: string): Line[] {
-  const lines = parseLines(text)
+export function readLines(text: string, most?: LinesBounds): Line[] {
+  const lines = parseLines(text, most)
   if (lines === undefined) throw new Fault('bad_request', { what: 'lines', length: text.length })
   return lines
 }

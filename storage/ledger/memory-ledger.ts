@@ -7,7 +7,7 @@
  */
 import { Fault } from '../../protocol/faults.ts'
 import type { DropId, NodeId, OrderId, Sku } from '../../protocol/ids.ts'
-import { parseLines, unitsOf } from '../../protocol/lines.ts'
+import { type Line, OF_A_RESTOCK, parseLines, unitsOf } from '../../protocol/lines.ts'
 import { comparePositions, type Position } from '../../protocol/position.ts'
 import type {
   AdjustAnswer,
@@ -76,7 +76,7 @@ export class MemoryLedger implements Ledger {
 
   async adjust(drop: DropId, fence: Fence, opId: string, adjustment: Adjustment): Promise<AdjustAnswer> {
     checkOpId(opId)
-    const lines = adjustment.kind === 'phase' ? [] : readLines(adjustment.lines)
+    const lines = linesOf(adjustment)
     const book = this.#book(drop)
     const { room } = book
     if (room === undefined) return { answer: 'no_room' }
@@ -229,4 +229,9 @@ export class MemoryLedger implements Ledger {
     this.#books.set(drop, book)
     return book
   }
+}
+
+function linesOf(adjustment: Adjustment): Line[] {
+  if (adjustment.kind === 'phase') return []
+  return readLines(adjustment.lines, adjustment.kind === 'restock' ? OF_A_RESTOCK : undefined)
 }

@@ -6,7 +6,7 @@
  * answers back. MemoryLedger says the same in plain objects and is the measure of this one.
  */
 import type { DropId, NodeId, OrderId } from '../../protocol/ids.ts'
-import { unitsOf } from '../../protocol/lines.ts'
+import { OF_A_RESTOCK, unitsOf } from '../../protocol/lines.ts'
 import { formatPosition, type Position } from '../../protocol/position.ts'
 import type {
   AdjustAnswer,
@@ -138,7 +138,7 @@ function adjustmentArgs(adjustment: Adjustment): string[] {
     case 'phase':
       return [adjustment.to, adjustment.early === true ? 'yes' : 'no', ...adjustment.from]
     case 'restock':
-      readLines(adjustment.lines)
+      readLines(adjustment.lines, OF_A_RESTOCK)
       return [adjustment.lines]
     case 'release':
       readLines(adjustment.lines)

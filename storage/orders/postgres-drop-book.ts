@@ -22,8 +22,12 @@ export class PostgresDropBook implements DropBook {
   readonly #keptOrders = readStatement('./sql/kept-orders.sql', import.meta.url)
   readonly #due = readStatement('./sql/due.sql', import.meta.url)
 
-  constructor(sql: Sql) {
+  readonly #phaseWritten: () => void
+
+  /** `phaseWritten`: a change of phase was committed, so there is an event that fans wait for. */
+  constructor(sql: Sql, phaseWritten: () => void = () => undefined) {
     this.#sql = sql
+    this.#phaseWritten = phaseWritten
   }
 
   async take(drop: DropId, node: NodeId): Promise<Taken | undefined> {
@@ -72,6 +76,7 @@ export class PostgresDropBook implements DropBook {
       select write_entries(${drop}, ${batch.last.epoch}, ${batch.last.seq},
         ${batch.ids}, ${batch.buyers}, ${batch.keys}, ${batch.epochs}, ${batch.seqs}, ${batch.atMs},
         ${batch.lineOrders}, ${batch.lineSkus}, ${batch.lineQtys}, ${sql.json(batch.changes)}) as words`)
+    if (batch.changes.some(({ phase }) => phase !== null)) this.#phaseWritten()
     return batch.outcomes(row?.words ?? [])
   }
 

@@ -14,13 +14,14 @@ import type { OrderReply } from '../../rooms/letters.ts'
 import type { Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
 import type { CancelAsked, Cancellation } from '../../server/inbound/cancellations.ts'
 import { Gateway } from '../../server/inbound/gateway.ts'
+import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
 import { Outcomes } from '../../server/inbound/outcomes.ts'
 import type { Identity, Session } from '../../server/inbound/session.ts'
 import { SessionRoll } from '../../server/inbound/session-roll.ts'
 import { Tickets } from '../../server/inbound/tickets.ts'
 import type { DropPage } from '../../server/outbound/drop-view.ts'
 import { DropReader } from '../../server/outbound/drop-view-reader.ts'
-import { Hub } from '../../server/outbound/hub.ts'
+import { Hub, type OtherViewers } from '../../server/outbound/hub.ts'
 import { Mine, type MineRow } from '../../server/outbound/mine.ts'
 import type { Broadcaster, Peer } from '../../server/transports/peer.ts'
 import { HandClock, START_MS, settled } from './hand-clock.ts'
@@ -138,13 +139,15 @@ export class EdgeWorld {
     states: async () => undefined,
     token: async () => undefined,
   }
+  /** The other nodes; nobody unless a test says who. */
+  others: OtherViewers = { live: () => [], say: () => undefined, listen: () => ({ stop: async () => undefined }) }
   readonly #peers: HeardPeer[] = []
 
   readonly hub: Hub
   readonly roll: SessionRoll
   readonly gateway: Gateway
 
-  constructor() {
+  constructor(limits?: SessionLimits) {
     const { clock } = this
     const log = {
       info: (event: string) => this.logged.push(event),
@@ -177,6 +180,11 @@ export class EdgeWorld {
       broadcaster,
       reader: new DropReader(pages, ledger, clock),
       mine: new Mine(orders, clock),
+      viewers: {
+        live: () => this.others.live(),
+        say: (drop, count, asks) => this.others.say(drop, count, asks),
+        listen: (drop, hear) => this.others.listen(drop, hear),
+      },
       feed: {
         watch: (drop, hear) => {
           this.listening.set(drop, hear)
@@ -195,6 +203,7 @@ export class EdgeWorld {
       log,
       hub: this.hub,
       roll: this.roll,
+      ...(limits === undefined ? {} : { limits }),
       cancellations: {
         cancel: (asked) => {
           this.cancels.push(asked)

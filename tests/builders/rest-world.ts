@@ -11,7 +11,7 @@ import { formatLines, type Line } from '../../protocol/lines.ts'
 import type { ControlReply, OrderReply } from '../../rooms/letters.ts'
 import type { Adjustment, Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
 import type { DropChange, Replanned } from '../../rooms/replanning.ts'
-import { AnswerMemory } from '../../server/api/answer-memory.ts'
+import { DropPages } from '../../server/api/drop-pages.ts'
 import { type ApiWorld, apiRoutes } from '../../server/api/routes.ts'
 import { WaitingBuyers } from '../../server/api/settlements.ts'
 import { Cancellations } from '../../server/inbound/cancellations.ts'
@@ -20,6 +20,8 @@ import { Tokens } from '../../server/inbound/tokens.ts'
 import type { DropRecord } from '../../storage/drops/drops.ts'
 import type { OrderRecord } from '../../storage/orders/order-reader.ts'
 import type { RestockAnswer, StockBook } from '../../storage/stock/stock-book.ts'
+import type { WriteKey, WriteKind } from '../../storage/write-keys.ts'
+import { HandClock } from './hand-clock.ts'
 
 export const SECRET = 'a secret for tests, 32 bytes at least, known to nobody'
 
@@ -67,6 +69,8 @@ export function restWorld() {
     logged: [] as { event: string; facts: Record<string, unknown> | undefined }[],
   }
   const answers = {
+    /** How long somebody must wait with a password. */
+    signIn: (_email: string, _network: string): number => 0,
     order: (_drop: DropId, _claim: Claim): OrderReply | Promise<OrderReply> => ({ verdict: 'accepted' }),
     replan: (): Replanned => ({ said: 'changed' }),
     restock: (): RestockAnswer => 'done',
@@ -99,7 +103,9 @@ export function restWorld() {
       return { said, drop, key, lines: formatLines(order.lines) }
     },
   }
+  const writeKeys = new MemoryWriteKeys()
   const world: ApiWorld = {
+    signInGuard: { take: async (email, network) => answers.signIn(email, network) },
     accounts: {
       create: async (account) => {
         if ([...accounts.values()].some((known) => known.email === account.email)) return 'email_taken'
@@ -117,6 +123,14 @@ export function restWorld() {
       create: async (creator, product) => {
         const made = { productId: mint<ProductId>(), creator, archived: false, ...product }
         products.set(made.productId, made)
+        return made
+      },
+      createOnce: async (creator, product, under) => {
+        const before = writeKeys.claim('product', under)
+        if (before === 'key_mismatch') return before
+        if (before !== undefined) return products.get(before as ProductId) ?? 'unknown'
+        const made = await world.products.create(creator, product)
+        writeKeys.keep('product', under, made.productId)
         return made
       },
       byId: async (productId) => products.get(productId),
@@ -184,9 +198,10 @@ export function restWorld() {
       moved: async () => undefined,
     },
     announceFollows: (user) => void asked.follows.push(user),
-    memory: new AnswerMemory(),
     drops: {
-      create: async (creator, plan) => {
+      create: async (creator, plan, under) => {
+        const before = under && writeKeys.claim('drop', under)
+        if (before !== undefined) return drops.get(before as DropId) ?? { refused: 'key_mismatch' }
         const product = products.get(plan.productId)
         if (product?.creator !== creator) return { refused: 'unknown_product' }
         const items = plan.items.map((item) => ({
@@ -210,7 +225,15 @@ export function restWorld() {
           })),
         }
         drops.set(record.drop, record)
+        if (under !== undefined) writeKeys.keep('drop', under, record.drop)
         return record
+      },
+      announce: async (drop, under, tell) => {
+        const before = writeKeys.claim('announcement', under)
+        if (before !== undefined) return before === 'key_mismatch' ? before : 'repeated'
+        writeKeys.keep('announcement', under, drop)
+        tell()
+        return 'told'
       },
       byId: async (drop) => drops.get(drop),
       list: async ({ phase, creator, from, after, limit }) =>
@@ -221,7 +244,12 @@ export function restWorld() {
           .filter((one) => after === undefined || [one.opensAtMs, one.drop] > [after.opensAtMs, after.drop])
           .slice(0, limit),
     },
-    ledger: { read: async (drop) => answers.ledger(drop) },
+    dropPages: new DropPages({
+      drops: { byId: async (drop) => drops.get(drop) },
+      ledger: { read: async (drop) => answers.ledger(drop) },
+      clock: new HandClock(),
+      log: { warn: log },
+    }),
     rooms: {
       order: async (drop, claim) => {
         asked.orders.push({ drop, claim })
@@ -249,7 +277,6 @@ export function restWorld() {
     announceAgenda: () => {
       asked.agendas += 1
     },
-    log: { warn: log },
     orders: {
       byId: async (orderId, buyer) => orders.find((order) => order.orderId === orderId && order.buyer === buyer),
       listOfDrop: async (drop, { state, after, limit }) =>
@@ -318,6 +345,20 @@ export function restWorld() {
     answers,
     person,
     drop,
+  }
+}
+
+/** As storage/write-keys.ts, for one node and without transactions: nothing here waits between claim and keep. */
+class MemoryWriteKeys {
+  readonly #kept = new Map<string, { fingerprint: string; made: string }>()
+
+  claim(what: WriteKind, under: WriteKey): string | undefined {
+    const before = this.#kept.get(`${what}|${under.user}|${under.key}`)
+    return before === undefined || before.fingerprint === under.fingerprint ? before?.made : 'key_mismatch'
+  }
+
+  keep(what: WriteKind, { user, key, fingerprint }: WriteKey, made: string): void {
+    this.#kept.set(`${what}|${user}|${key}`, { fingerprint, made })
   }
 }
 

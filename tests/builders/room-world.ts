@@ -16,7 +16,7 @@ import { subjects } from '../../bus/subjects.ts'
 import type { DropId, NodeId } from '../../protocol/ids.ts'
 import { Directory } from '../../rooms/directory.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
-import type { Claim, Ledger, Log, RoomNews, Settled } from '../../rooms/ports.ts'
+import type { BuyerPace, Claim, Ledger, Log, RoomNews, Settled } from '../../rooms/ports.ts'
 import { ROOM_LIMITS } from '../../rooms/room.ts'
 import { Router } from '../../rooms/router.ts'
 import { MemoryLeases } from '../../storage/leases/memory-leases.ts'
@@ -43,6 +43,8 @@ export class RoomWorld {
   readonly settled: Settled[] = []
   /** What the nodes talk to; a test may put a faulty one in front of the memory ledger. */
   ledger: Ledger = this.memoryLedger
+  /** How often a buyer may order on a node that starts from now on; each node counts for itself. */
+  pace: (() => BuyerPace) | undefined
 
   /** A drop that is open, with ten shoes, unless said otherwise. */
   addDrop(drop: DropId, spec: Partial<MemoryDropSpec> = {}): DropId {
@@ -105,6 +107,7 @@ export class WorldNode {
       node,
       postbox,
       limits: ROOM_LIMITS,
+      pace: world.pace?.(),
       rooms: () => this.router,
       preferred: (drop) => this.members.preferred(drop),
     })

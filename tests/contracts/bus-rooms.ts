@@ -263,7 +263,8 @@ export function busRoomsContract(name: string, open: () => Promise<BusWorld>, pr
   })
 }
 
-const restock: Adjustment = { kind: 'restock', lines: lines({ shoe: 5 }) }
+/** More than an order may have: a restock has bounds of its own. */
+const restock: Adjustment = { kind: 'restock', lines: lines({ shoe: 5_000_000 }) }
 
 /** An order with a number in its deadline, to tell it from the others. */
 const numbered = (at: number): OrderRequest => ({ ...request('zoe'), deadlineMs: at })

@@ -312,6 +312,22 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       expect(await drop.left()).toEqual({ shoe: 5 })
     })
 
+    it('[E16] restocks every item of a full drop at once, each by as much as an item may have', async () => {
+      const skus = Array.from({ length: 64 }, (_, at) => `SKU-${at}`)
+      const drop = await openDrop(world, { stock: Object.fromEntries(skus.map((sku) => [sku, 1])) })
+      const restock = {
+        kind: 'restock',
+        lines: lines(Object.fromEntries(skus.map((sku) => [sku, 9_999_999]))),
+      } as const
+
+      expect(await drop.adjust('op-1', restock)).toMatchObject({ answer: 'applied' })
+
+      expect(await drop.left()).toEqual(Object.fromEntries(skus.map((sku) => [sku, 10_000_000])))
+      expect(await wholeLog(world.ledger, drop.drop)).toMatchObject([{ kind: 'restock', lines: restock.lines }])
+      const more = { ...restock, lines: lines({ 'SKU-0': 10_000_001 }) }
+      await expect(drop.adjust('op-2', more)).rejects.toThrow()
+    })
+
     it('[L11] that was refused may be made later under the same op id', async () => {
       const drop = await openDrop(world)
       const resume = { kind: 'phase', from: ['paused'], to: 'open' } as const

@@ -91,6 +91,7 @@ export class SimulatedNode {
   /** SIGTERM, in the order of server/stop.ts. */
   async leave(): Promise<void> {
     this.leaving = true
+    this.#members.withdraw()
     await this.#agenda.stop()
     await this.directory.close(CLOSE_WITHIN_MS)
     await this.#members.stop()
