@@ -4,6 +4,7 @@
  * has to break what holds in the same plan without it.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CONTROLS } from './nemesis/controls.ts'
 import { planOf } from './nemesis/plan.ts'
 import { nemesis } from './nemesis/run.ts'
 import { HurtableWorld } from './nemesis/world.ts'
@@ -42,10 +43,11 @@ describe('three nodes without their journals', () => {
   }, 60_000)
   afterAll(() => world?.close(), 60_000)
 
-  it('[EE6] lose what they had accepted when Redis forgets it', async () => {
-    const plan = planOf(1, { seconds: 6, ...CROWD, only: ['F7'] })
+  it('[EE6] forget what they had accepted when Redis does', async () => {
+    const plan = planOf(1, { seconds: 5, ...CROWD, faults: CONTROLS.no_journal.faults })
     const run = await nemesis(world, plan, { restWithinMs: 1_500, lateWithinMs: 1_500 })
 
-    expect(run.broken.some((rule) => rule.startsWith('I7 '))).toBe(true)
+    // Lost, or found again only because the buyer asked what became of it and sent the same key once more.
+    expect(run.broken.filter((rule) => /^I7 |^I5 .* accepted twice/.test(rule)).length).toBeGreaterThan(10)
   }, 150_000)
 })

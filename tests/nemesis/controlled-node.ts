@@ -4,8 +4,7 @@
  */
 import { BusNeighbours } from '../../bus/bus-neighbours.ts'
 import type { DropId } from '../../protocol/ids.ts'
-import { comparePositions } from '../../protocol/position.ts'
-import type { Entry, Fence, Taken, WriteOutcome } from '../../rooms/ports.ts'
+import type { Fence, Taken } from '../../rooms/ports.ts'
 import { Room } from '../../rooms/room.ts'
 import { RedisLedger } from '../../storage/ledger/redis-ledger.ts'
 import { PostgresDropBook } from '../../storage/orders/postgres-drop-book.ts'
@@ -53,32 +52,6 @@ const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
       const epoch = (room?.epoch ?? 0) + 1
       await sql`update drops set epoch = ${epoch}, min_epoch = least(min_epoch, ${epoch}) where id = ${drop}`
       return { ...taken, epoch }
-    }
-  },
-
-  no_min_epoch() {
-    const fence = PostgresDropBook.prototype.fence
-    PostgresDropBook.prototype.fence = async function (this: PostgresDropBook, drop, epoch) {
-      const fenced = await fence.call(this, drop, epoch)
-      await sql`update drops set min_epoch = 0 where id = ${drop}`
-      return fenced
-    }
-  },
-
-  watermark() {
-    const write = PostgresDropBook.prototype.write
-    PostgresDropBook.prototype.write = async function (
-      this: PostgresDropBook,
-      drop: DropId,
-      entries: readonly Entry[],
-    ): Promise<WriteOutcome[]> {
-      const [row] = await sql<{ epoch: number; seq: number }[]>`
-        select wm_epoch as epoch, wm_seq as seq from drops where id = ${drop}`
-      const isNew = (entry: Entry) => row === undefined || comparePositions(entry.position, row) > 0
-      const fresh = entries.filter(isNew)
-      const outcomes = await write.call(this, drop, fresh)
-      const done: WriteOutcome = { outcome: 'confirmed' }
-      return entries.map((entry) => (isNew(entry) ? (outcomes[fresh.indexOf(entry)] ?? done) : done))
     }
   },
 }

@@ -4,7 +4,8 @@
  *   npm run nemesis -- --seeds 12 --from 1 [--seconds 10]     mixed faults, one every 0.3 to 1 s
  *   npm run nemesis -- --each                                 every kind of fault alone, for its gaps
  *   npm run nemesis -- --fault F17 --fault F2                 these kinds alone
- *   npm run nemesis -- --control no_journal --fault F7        with a mechanism taken out: has to fail
+ *   npm run nemesis -- --control no_journal                   a mechanism taken out, under the faults it is for: has to fail
+ *   npm run nemesis -- --control no_journal --whole           the same faults on whole nodes: must hold
  *
  * Exit code 0: no rule was broken. Gaps over their bar are said and do not count: they are the machine's as much as ours.
  */
@@ -12,7 +13,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FAULT_IDS, type FaultId, isFaultId } from './catalogue.ts'
-import { CONTROLS, isControl } from './controls.ts'
+import { CONTROL_NAMES, CONTROLS, isControl } from './controls.ts'
 import { planOf } from './plan.ts'
 import { renderHtml, renderText, reportOf } from './report.ts'
 import { type SeedResult, seedResult } from './results.ts'
@@ -34,21 +35,21 @@ const { values: said } = parseArgs({
     fault: { type: 'string', multiple: true },
     each: { type: 'boolean', default: false },
     control: { type: 'string' },
+    whole: { type: 'boolean', default: false },
     report: { type: 'string', default: 'bench/out/nemesis.html' },
     verbose: { type: 'boolean', default: false },
   },
 })
 const wrong = [
   ...(said.fault ?? []).filter((id) => !isFaultId(id)).map((id) => `--fault ${id}: one of ${FAULT_IDS.join(', ')}`),
-  ...(said.control === undefined || isControl(said.control)
-    ? []
-    : [`--control: one of ${Object.keys(CONTROLS).join(', ')}`]),
+  ...(said.control === undefined || isControl(said.control) ? [] : [`--control: one of ${CONTROL_NAMES.join(', ')}`]),
 ]
 if (wrong.length > 0) {
   console.error(wrong.join('\n'))
   process.exit(2)
 }
-const control = isControl(said.control) ? said.control : undefined
+const tried = isControl(said.control) ? said.control : undefined
+const control = said.whole ? undefined : tried
 const faults = said.fault?.filter(isFaultId)
 const [from, count] = [whole('from', said.from), whole('seeds', said.seeds)]
 const seeds = Array.from({ length: count }, (_, at) => from + at)
@@ -66,14 +67,14 @@ try {
     const options = { seconds: whole('seconds', said.seconds), buyers: whole('buyers', said.buyers) }
     const plan = planOf(seed, {
       ...{ ...options, ordersPerSecond: whole('rate', said.rate) },
-      ...(only === undefined ? {} : { only }),
+      ...(tried === undefined ? (only === undefined ? {} : { only }) : { faults: CONTROLS[tried].faults }),
     })
     console.log(`seed ${seed}, ${only?.join(' ') ?? plan.form}`)
     const limits = control === undefined ? { restWithinMs: REST_WITHIN_MS } : CONTROL_MS
     const result = seedResult(await nemesis(world, plan, { ...limits, say: tell }))
     results.push(result)
     for (const rule of result.broken.slice(0, 10)) console.log(`  BROKEN ${rule}`)
-    if (result.broken.length > 0) writeOut(`${said.report}.seed-${seed}.log`, logged.join('\n'))
+    writeOut(`${said.report}.${seed}-${only?.join('-') ?? 'mixed'}.log`, logged.join('\n'))
     logged.length = 0
   }
   if (control === undefined) inbox = await inboxIsWhole(world, INBOX_WITHIN_MS)

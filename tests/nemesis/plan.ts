@@ -26,7 +26,7 @@ export interface Want {
   then: 'nothing' | 'same_again' | 'other_lines'
 }
 
-export type Form = 'redis forgets' | 'owners fail' | 'everything' | 'one kind'
+export type Form = 'redis forgets' | 'owners fail' | 'everything' | 'one kind' | 'given'
 
 export interface Plan {
   seed: number
@@ -47,6 +47,8 @@ export interface PlanOptions {
   ordersPerSecond: number
   /** Only these kinds; one after the other has passed, so that each can be measured. */
   only?: readonly FaultId[]
+  /** Exactly these. */
+  faults?: readonly PlannedFault[]
 }
 
 const FORMS = ['redis forgets', 'owners fail', 'everything'] as const
@@ -66,11 +68,12 @@ const ALONE_MS = 3_600
 
 export function planOf(seed: number, options: PlanOptions): Plan {
   const dice = new Dice(seed)
-  const { seconds, buyers, ordersPerSecond, only } = options
-  const form = only === undefined ? dice.pick(FORMS) : 'one kind'
+  const { seconds, buyers, ordersPerSecond, only, faults } = options
+  const isMixed = only === undefined && faults === undefined
+  const form = isMixed ? dice.pick(FORMS) : only === undefined ? 'given' : 'one kind'
   const endMs = seconds * 1_000
-  const isScarce = only === undefined && dice.chance(0.4)
-  const limitPerBuyer = only === undefined && dice.chance(0.3) ? dice.whole(4, 30) : undefined
+  const isScarce = isMixed && dice.chance(0.4)
+  const limitPerBuyer = isMixed && dice.chance(0.3) ? dice.whole(4, 30) : undefined
   const units = ordersPerSecond * seconds * 1.5
   const skus = ['shoe', 'shirt', 'hat'].slice(0, dice.whole(1, 3)) as Sku[]
   // A drop made over REST by the bench's creator has one number for all of its items.
@@ -80,7 +83,7 @@ export function planOf(seed: number, options: PlanOptions): Plan {
   return {
     ...{ seed, form, items, limitPerBuyer, buyers, endMs },
     opensAfterMs: OPENS_AFTER_MS,
-    faults: only === undefined ? mixed(form, endMs, dice) : oneKind(only, endMs, dice),
+    faults: [...(faults ?? (only === undefined ? mixed(form, endMs, dice) : oneKind(only, endMs, dice)))],
     wants: wantsOf(skus, { ...options, endMs }, dice),
   }
 }

@@ -197,6 +197,8 @@ export class HurtableWorld {
         LIVEDROP_PORT: String(place.port),
         LIVEDROP_JWT_SECRET: this.#secret,
         LIVEDROP_LOG_LEVEL: 'info',
+        // The whole crowd comes from one address, and hurries.
+        LIVEDROP_LIMITS: 'none',
         ...(control === undefined ? {} : { NEMESIS_CONTROL: control, NEMESIS_REDIS_URL: this.stack.redisUrl }),
       },
       ...(onLog === undefined ? {} : { onLog: (line: string) => onLog(`[${name}] ${line}`) }),
