@@ -27,11 +27,16 @@ interface OpenOrder {
   last: Attempt | undefined
   /** Not sent again before this moment. */
   waitsUntilMs: number
+  /** Times that it was not answered, or with `pending`. */
+  failures: number
 }
 
 const SILENT_MS = 2_000
-const RECEIPT_WITHIN_MS = 1_200
-const RECONNECT_MAX_MS = 600
+const RECEIPT_WITHIN_MS = 1_500
+/** Jitter that doubles, as docs/client-spec.md asks: without it a slow fleet is kept slow by those who ask again. */
+const RETRY_JITTER_MS = 250
+const RECONNECT_JITTER_MS = 500
+const JITTER_MAX_MS = 3_000
 const ASK_EVERY_MS = 700
 const KEYS_AT_ONCE = 64
 
@@ -49,6 +54,7 @@ export class Buyer {
   #askedMs = 0
   #connectAtMs = 0
   #isIn = false
+  #failures = 0
 
   constructor(world: BuyerWorld, who: { id: UserId; token: string }, turn: number) {
     this.#world = world
@@ -71,7 +77,7 @@ export class Buyer {
 
   order(want: Want): void {
     const orderId = orderIdOf(this.#world.drop, this.id, want.key)
-    const open: OpenOrder = { want, orderId, state: 'sending', last: undefined, waitsUntilMs: 0 }
+    const open: OpenOrder = { want, orderId, state: 'sending', last: undefined, waitsUntilMs: 0, failures: 0 }
     this.#orders.set(want.key, open)
     this.#send(open, want.lines)
   }
@@ -89,8 +95,7 @@ export class Buyer {
     if (!this.#isIn) return
 
     for (const open of owed) {
-      const unanswered = open.last?.verdict === 'silence' && nowMs - open.last.sentMs < RECEIPT_WITHIN_MS
-      if (open.state === 'sending' && !unanswered && nowMs >= open.waitsUntilMs) this.#send(open, open.want.lines)
+      if (open.state === 'sending' && nowMs >= open.waitsUntilMs) this.#send(open, open.want.lines)
     }
     const accepted = owed.filter(({ state }) => state === 'accepted').map(({ want }) => want.key)
     if (accepted.length > 0 && nowMs - this.#askedMs > ASK_EVERY_MS) {
@@ -106,7 +111,8 @@ export class Buyer {
     this.#isIn = false
     this.sightings.cut()
     this.#turn += 1
-    this.#connectAtMs = this.#world.nowMs() + Math.random() * RECONNECT_MAX_MS
+    this.#failures += 1
+    this.#connectAtMs = this.#world.nowMs() + jitterMs(RECONNECT_JITTER_MS, this.#failures - 1)
   }
 
   close(): void {
@@ -137,6 +143,9 @@ export class Buyer {
     if (message.type === 'snapshot') {
       this.sightings.snapshot(message.position, message.items)
       this.#isIn = true
+      this.#failures = 0
+      // What was on its way when the last socket ended is sent again at once.
+      for (const open of this.#orders.values()) if (open.last?.verdict === 'silence') open.waitsUntilMs = 0
       this.look()
     }
     if (message.type === 'news') {
@@ -169,7 +178,8 @@ export class Buyer {
 
     if (verdict === 'accepted' || verdict === 'duplicate') this.#accepted(open)
     else if (verdict === 'pending' || verdict === 'early' || verdict === 'rate_limited') {
-      open.waitsUntilMs = this.#world.nowMs() + (retryAfterMs ?? 200) * (verdict === 'early' ? 1 : 0.5 + Math.random())
+      const waitMs = (retryAfterMs ?? 200) + (verdict === 'early' ? 0 : jitterMs(RETRY_JITTER_MS, open.failures))
+      open.waitsUntilMs = this.#world.nowMs() + waitMs
     } else open.state = 'over'
   }
 
@@ -201,6 +211,9 @@ export class Buyer {
       ...{ repliedMs: Number.POSITIVE_INFINITY, verdict: 'silence' },
     }
     open.last = attempt
+    open.failures += 1
+    // Unless an answer says otherwise.
+    open.waitsUntilMs = attempt.sentMs + RECEIPT_WITHIN_MS + jitterMs(RETRY_JITTER_MS, open.failures)
     this.#attempts.set(id, attempt)
     this.#world.history.attempts.push(attempt)
     this.#say({ type: 'order', id, drop: this.#world.drop, key: want.key, lines })
@@ -209,4 +222,8 @@ export class Buyer {
   #say(message: object): void {
     if (this.#socket?.isOpen === true) this.#socket.send(JSON.stringify(message))
   }
+}
+
+function jitterMs(baseMs: number, failures: number): number {
+  return Math.random() * Math.min(JITTER_MAX_MS, baseMs * 2 ** Math.min(failures, 10))
 }

@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 import { FAULT_IDS, type FaultId, isFaultId } from './catalogue.ts'
 import { CONTROL_NAMES, CONTROLS, isControl } from './controls.ts'
 import { planOf } from './plan.ts'
-import { renderHtml, renderText, reportOf } from './report.ts'
+import { type Report, renderHtml, renderText, reportOf } from './report.ts'
 import { type SeedResult, seedResult } from './results.ts'
 import { inboxIsWhole, nemesis } from './run.ts'
 import { HurtableWorld } from './world.ts'
@@ -76,24 +76,30 @@ try {
     for (const rule of result.broken.slice(0, 10)) console.log(`  BROKEN ${rule}`)
     writeOut(`${said.report}.${seed}-${only?.join('-') ?? 'mixed'}.log`, logged.join('\n'))
     logged.length = 0
+    // After each: a run that is cut short has said what it knew.
+    writeReport()
   }
   if (control === undefined) inbox = await inboxIsWhole(world, INBOX_WITHIN_MS)
 } finally {
   await world.close()
 }
 
-const report = reportOf(`npm run nemesis -- ${process.argv.slice(2).join(' ')}`, control, results)
-writeOut(said.report, renderHtml(report))
-writeOut(`${said.report.replace(/\.html$/, '')}.json`, JSON.stringify(report))
 const failed = results.filter(({ broken }) => broken.length > 0)
 console.log(
-  `\n${renderText(report)}\n\ninbox: ${inbox}\n${results.length} runs, ${failed.length} with a broken rule; ${said.report}`,
+  `\n${renderText(writeReport())}\n\ninbox: ${inbox}\n${results.length} runs, ${failed.length} with a broken rule; ${said.report}`,
 )
 process.exitCode = failed.length === 0 ? 0 : 1
 
 function tell(line: string): void {
   logged.push(`[nemesis] ${JSON.stringify({ time: Date.now(), line })}`)
   if (said.verbose) console.log(`  ${line}`)
+}
+
+function writeReport(): Report {
+  const report = reportOf(`npm run nemesis -- ${process.argv.slice(2).join(' ')}`, control, results)
+  writeOut(said.report, renderHtml(report))
+  writeOut(`${said.report.replace(/\.html$/, '')}.json`, JSON.stringify(report))
+  return report
 }
 
 function writeOut(file: string, text: string): void {

@@ -91,7 +91,9 @@ export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOpti
     if (quietAfterMs === undefined) {
       await restOf(world, { drop, buyers, untilMs: nowMs() + lateWithinMs, nowMs })
     }
-    history.rows = await rowsOf(world, drop, startedAt.wallMs)
+    // Where it is not at rest, more is said while the rows are read: that is not held against them.
+    const heard = { attempts: history.attempts.map((attempt) => ({ ...attempt })), told: [...history.told] }
+    const judged: History = { ...history, ...heard, rows: await rowsOf(world, drop, startedAt.wallMs) }
     const seen = buyers.flatMap(({ sightings }) => sightings.broken)
     const findings = await audit({ sql: world.postgres.sql, ledger: world.ledger }, drop)
     const meantMs = new Map(
@@ -100,7 +102,7 @@ export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOpti
         return who === undefined ? [] : [[orderIdOf(drop, who.id, key), atMs] as const]
       }),
     )
-    return conclude(plan, history, meantMs, quietAfterMs, [
+    return conclude(plan, judged, meantMs, quietAfterMs, [
       ...rest.unrest.map((why) => `I20 not at rest ${restWithinMs} ms after the healing: ${why}`),
       ...findings.filter(({ ok }) => !ok).map(({ rule, detail }) => `${rule} ${detail}`),
       ...seen,

@@ -174,8 +174,10 @@ export class HurtableWorld {
 
   async close(): Promise<void> {
     this.#closing = true
-    for (const { node } of this.places) node?.kill('SIGCONT')
-    await Promise.all(this.places.map(({ node }) => node?.stop(8_000)))
+    // Nothing of it is kept, so nobody is let leave in order.
+    const nodes = this.places.flatMap(({ node }) => (node === undefined ? [] : [node]))
+    for (const node of nodes) node.kill('SIGKILL')
+    await Promise.all(nodes.map(({ exited }) => exited))
     await Promise.all(this.places.flatMap(({ gates }) => Object.values(gates).map((gate) => gate.close())))
     await Promise.all([this.redis.close(), this.postgres.close()])
     await this.stack.stop()
