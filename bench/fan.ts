@@ -4,7 +4,8 @@
  * A phone resends the SAME key when it was told `pending` or `early`, or when its socket was cut before the answer came;
  * and it asks for the outcome of an accepted order whose `confirmed` it may have missed. Latency is counted from the
  * moment in which the fan meant to order, not from the moment in which the frame left: a server that stalls is charged
- * for everybody who had to wait.
+ * for everybody who had to wait. It is not the client of apps (client/): hundreds of these share the cores with the node that
+ * they measure, so it keeps only the promises that the storm counts.
  */
 import type { Down } from '../protocol/down.ts'
 import type { Verdict } from '../protocol/verdicts.ts'

@@ -1,9 +1,9 @@
 /**
  * How many requests a second one node answers over REST, and what each costs it.
  *
- *   npm run livedrop -- bench http [--connections 100] [--seconds 5] [--rounds 3] [--json] [--out file]
+ *   npm run livedrop -- bench http [--connections 100] [--seconds 4] [--rounds 5] [--json] [--out file]
  *
- * Two hot reads and the placing of orders, in turns, each row with its worst round. autocannon is a closed loop in this
+ * Two hot reads and the placing of orders, in turns, each judged by the median of its rounds. autocannon is a closed loop in this
  * process, next to the node, its stores and whatever else the machine does, so the CPU time that the node itself took
  * for a request says more than the rate. Exit code 0: every bar met and not one error.
  */
@@ -30,8 +30,10 @@ interface Round {
   p99Ms: number
   /** Answers that are none, and connections that failed. */
   errors: number
-  /** Undefined for a node that this bench did not start. */
+  /** What one request cost the node; undefined for a node that this bench did not start. */
   cpuUs: number | undefined
+  /** What one request cost autocannon, which shares the machine. */
+  generatorUs: number
 }
 
 interface Measured {
@@ -45,8 +47,8 @@ type Shot = Pick<autocannon.Options, 'url' | 'requests'>
 const { values: said } = parseArgs({
   options: {
     connections: { type: 'string', default: '100' },
-    seconds: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '5' },
     json: { type: 'boolean', default: false },
     out: { type: 'string' },
   },
@@ -74,7 +76,7 @@ if (said.out !== undefined) {
 }
 if (said.json) console.log(JSON.stringify(report, null, 2))
 else {
-  console.log(`\n${renderTable(`REST, one node, ${connections} connections, worst of ${rounds} rounds`, rows)}`)
+  console.log(`\n${renderTable(`REST, one node, ${connections} connections, ${rounds} rounds of ${seconds} s`, rows)}`)
   console.log(passed ? '\nPASS' : '\nFAIL')
 }
 process.exitCode = passed ? 0 : 1
@@ -137,7 +139,9 @@ async function orders(on: Ground, drop: string): Promise<autocannon.Request> {
 async function fire({ cluster }: Ground, shot: Shot, duration: number): Promise<Round> {
   const pid = cluster?.nodes[0]?.pid
   const before = pid === undefined ? 0 : cpuMs(pid)
+  const own = process.cpuUsage()
   const { requests, latency, errors, timeouts, non2xx } = await autocannon({ ...shot, connections, duration })
+  const { user, system } = process.cpuUsage(own)
   const usedMs = pid === undefined ? undefined : cpuMs(pid) - before
   return {
     perSecond: requests.total / duration,
@@ -145,25 +149,31 @@ async function fire({ cluster }: Ground, shot: Shot, duration: number): Promise<
     p99Ms: latency.p99,
     errors: errors + timeouts + non2xx,
     cpuUs: usedMs === undefined ? undefined : (usedMs * 1000) / requests.total,
+    generatorUs: (user + system) / requests.total,
   }
 }
 
 function rowsOf({ what, atLeast, rounds }: Measured): Row[] {
-  const worst = Math.min(...rounds.map((round) => round.perSecond))
+  const median = rounds.map((round) => round.perSecond).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] ?? 0
   const errors = rounds.reduce((total, round) => total + round.errors, 0)
   const slowest = Math.max(...rounds.map((round) => round.p99Ms))
   const cpuUs = rounds.flatMap((round) => round.cpuUs ?? [])
   return [
     {
       what: `${what}, requests/s`,
-      value: whole(worst),
-      ...(atLeast === undefined ? {} : { bar: `at least ${whole(atLeast)}`, pass: worst >= atLeast }),
+      value: whole(median),
+      ...(atLeast === undefined ? {} : { bar: `at least ${whole(atLeast)}`, pass: median >= atLeast }),
     },
     { what: '  all rounds', value: rounds.map((round) => whole(round.perSecond)).join(', ') },
-    { what: '  p99', value: ms(slowest) },
-    ...(cpuUs.length === 0 ? [] : [{ what: "  the node's CPU, each", value: `${Math.round(Math.max(...cpuUs))} us` }]),
+    { what: '  p99 of the slowest round', value: ms(slowest) },
+    ...(cpuUs.length === 0 ? [] : [{ what: "  the node's CPU for one", value: span(cpuUs) }]),
+    { what: "  the generator's CPU for one", value: span(rounds.map((round) => round.generatorUs)) },
     { what: '  errors', value: whole(errors), bar: 'none', pass: errors === 0 },
   ]
+}
+
+function span(us: readonly number[]): string {
+  return `${Math.round(Math.min(...us))} to ${Math.round(Math.max(...us))} us`
 }
 
 function number(text: string): number {

@@ -52,11 +52,19 @@ async function examine(dataDir: string): Promise<Check[]> {
   }
   try {
     const config = readConfig(env)
-    checks.push({ what: 'settings', ok: true, says: `complete, for ${config.environment}` })
+    checks.push({ what: 'settings', ok: true, says: `complete, for ${config.environment}` }, limits(config))
     return [...checks, ...(await Promise.all([redis(config), nats(config), postgres(config)]))]
   } catch (cause) {
     return [...checks, { what: 'settings', ok: false, says: cause instanceof Error ? cause.message : String(cause) }]
   }
+}
+
+function limits({ limits: held, trustedProxies }: Config): Check {
+  const perAddress = held.handshakes !== undefined || held.socketsPerAddress !== undefined
+  const users = held.messages === undefined && held.orders === undefined ? 'none of users' : 'of users and sockets'
+  const proxies = trustedProxies.length === 0 ? 'behind a proxy set LIVEDROP_TRUSTED_PROXIES' : 'behind known proxies'
+  const says = perAddress ? `${users}, and of each address: ${proxies}` : `${users}, none of addresses`
+  return { what: 'limits', ok: true, says }
 }
 
 function nodeVersion(): Check {

@@ -1,6 +1,6 @@
 /** `livedrop drop …`: a creator's hand on a drop, over REST, and a look at it, over a live socket. */
 import { defineCommand } from 'citty'
-import WebSocket from 'ws'
+import { watchDrop } from './drop-watch.ts'
 import { BadCall, orFail } from './outcome.ts'
 import { call, type Rest } from './rest.ts'
 
@@ -51,22 +51,7 @@ const control = (action: 'open' | 'pause' | 'resume' | 'close') =>
 const watch = defineCommand({
   meta: { name: 'watch', description: 'Print what everyone who watches a drop hears, until it is over' },
   args: { drop: { type: 'positional', description: 'Id of the drop', required: true }, url: restArgs.url },
-  run: ({ args }) =>
-    orFail(
-      () =>
-        new Promise<void>((resolve, reject) => {
-          const socket = new WebSocket(`${args.url.replace(/^http/, 'ws')}/ws`, ['livedrop.v1.json'])
-          socket.on('open', () => {
-            socket.send(JSON.stringify([{ type: 'hello' }, { type: 'watch', id: 'watch', drop: args.drop }]))
-          })
-          socket.on('message', (data: Buffer) => {
-            console.log(data.toString())
-            if (isOver(data.toString())) socket.close(1000)
-          })
-          socket.on('error', reject)
-          socket.on('close', () => resolve())
-        }),
-    ),
+  run: ({ args }) => orFail(() => watchDrop(args.url, args.drop, console.log)),
 })
 
 export const dropCommand = defineCommand({
@@ -95,17 +80,4 @@ function whole(name: string, text: string): number {
 
 function fieldOf(thing: unknown, name: string): unknown {
   return typeof thing === 'object' && thing !== null ? Reflect.get(thing, name) : undefined
-}
-
-function isOver(frame: string): boolean {
-  const said: unknown = JSON.parse(frame)
-  return [said].flat().some((message) => {
-    if (fieldOf(message, 'type') === 'error') return true
-    const changes = fieldOf(message, 'changes')
-    const phases = [
-      fieldOf(message, 'phase'),
-      ...(Array.isArray(changes) ? changes.map((one) => fieldOf(one, 'phase')) : []),
-    ]
-    return phases.includes('closed') || phases.includes('cancelled')
-  })
 }

@@ -12,7 +12,7 @@ import { Tokens } from '../server/inbound/tokens.ts'
 import { type LocalCluster, startCluster } from '../stack/local-cluster.ts'
 import { type Step, step } from '../stack/steps.ts'
 import { runBench } from './bench.ts'
-import { DEMO_PASSWORD, type DemoWorld, demoWorld } from './demo/seed.ts'
+import { DEMO_PASSWORD, DEMO_PICTURES, type DemoWorld, demoWorld } from './demo/seed.ts'
 import { CREATORS, DROPS, FANS } from './demo/world.ts'
 import { BadCall, orFail } from './outcome.ts'
 import { dataArg } from './settings.ts'
@@ -47,7 +47,11 @@ export const upCommand = defineCommand({
         nodes,
         port,
         given: { redisUrl: REDIS_URL, natsUrl: NATS_URL, databaseUrl: DATABASE_URL },
-        env: { LIVEDROP_LOG_LEVEL: process.env.LIVEDROP_LOG_LEVEL ?? 'warn', ...ownLimits(process.env) },
+        env: {
+          LIVEDROP_LOG_LEVEL: process.env.LIVEDROP_LOG_LEVEL ?? 'warn',
+          LIVEDROP_PICTURES: DEMO_PICTURES,
+          ...ownLimits(process.env),
+        },
         onStep: show,
         onLost: ({ server, lastLines }) => console.error(`${server} ended by itself; its last words:\n${lastLines}`),
         onLog: (node, line) => console.error(`[${node}] ${line}`),

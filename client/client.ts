@@ -14,9 +14,12 @@
 
 import type { Down } from '../protocol/down.ts'
 import type { DropId } from '../protocol/ids.ts'
+import type { Cancelled } from '../protocol/messages/cancel.ts'
 import type { ErrorMessage } from '../protocol/messages/error.ts'
+import type { Notice } from '../protocol/messages/notice.ts'
 import type { Confirmed, Revoked } from '../protocol/messages/order.ts'
 import type { Up } from '../protocol/up.ts'
+import { type CancelAnswer, CancelDesk, type CancelledOrder } from './cancel-desk.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionState } from './connection-state.ts'
 import { Credentials, type GetToken } from './credentials.ts'
@@ -24,27 +27,30 @@ import { DropClock } from './drop-clock.ts'
 import { DropWatch, watchId } from './drop-watch.ts'
 import { Emitter } from './emitter.ts'
 import { Heartbeat, PROBE_MS } from './heartbeat.ts'
+import { browserHints } from './hints.ts'
 import type { OrderAnswer, WantedLine } from './order-answer.ts'
-import { OrderDesk, type OrderOptions } from './order-desk.ts'
+import { OrderDesk, type OrderOptions, TIMEOUT_MS } from './order-desk.ts'
 import { AUTH_ID, Renewal } from './renewal.ts'
 import type { Transport } from './transport.ts'
 import { deviceWorld, type Hint, type Hints, type World } from './world.ts'
 
+export type { CancelAnswer, CancelledOrder } from './cancel-desk.ts'
 export type { ConnectionState } from './connection-state.ts'
 export { OWN_CODES } from './connection-state.ts'
 export type { DropItem, DropState } from './drop-state.ts'
-export type { DropEvents, DropWatch } from './drop-watch.ts'
+export type { DropEvents, DropFailure, DropWatch } from './drop-watch.ts'
+export { type AppStateLike, browserHints, type NetInfoLike, nativeHints } from './hints.ts'
 export type { Accepted, OrderAnswer, OrderEnd, Refused, WantedLine } from './order-answer.ts'
 export type { OrderOptions } from './order-desk.ts'
 export type { Link, LinkEars, Transport } from './transport.ts'
 export type { Hint, Hints, Timer, World } from './world.ts'
-export { type NativeWebSocket, wsTransport } from './ws-transport.ts'
+export { json, type NativeWebSocket, type WireFormat, type WsOptions, wsTransport } from './ws-transport.ts'
 
 export interface ClientOptions {
   transport: Transport
   /** Without it, and when it answers nothing, the client watches but cannot order. */
   getToken?: GetToken
-  /** Tells of the network and of the app's visibility. */
+  /** Tells of the network and of the app's visibility; a browser's own events if nothing is given. */
   hints?: Hints
   world?: World
 }
@@ -52,7 +58,9 @@ export interface ClientOptions {
 export interface ClientEvents {
   connection: ConnectionState
   /** The end of any order of this user, also of one made elsewhere. */
-  settled: Confirmed | Revoked
+  settled: Confirmed | Revoked | Cancelled
+  /** What a creator whom this user follows has done; the inbox has it under the same id. */
+  notice: Notice
   /** An error that belongs to no question: a bug of ours, or a server of another version. */
   problem: ErrorMessage
 }
@@ -68,13 +76,14 @@ export class Client {
   readonly #heartbeat: Heartbeat
   readonly #renewal: Renewal
   readonly #desk: OrderDesk
+  readonly #cancels: CancelDesk
   readonly #watches = new Map<string, DropWatch>()
   /** Asked for on the link that is being opened. */
   readonly #behindHello = new Set<string>()
-  readonly #hints: Hints | undefined
+  readonly #hints: Hints
   #stopHints: (() => void) | undefined
 
-  constructor({ transport, getToken, hints, world = deviceWorld }: ClientOptions) {
+  constructor({ transport, getToken, hints = browserHints, world = deviceWorld }: ClientOptions) {
     const say = (message: Up) => this.#connection.say(message)
     const credentials = new Credentials(getToken)
     this.#world = world
@@ -82,6 +91,7 @@ export class Client {
     this.clock = new DropClock(world)
     this.#renewal = new Renewal(world, credentials, say)
     this.#desk = new OrderDesk(world, say, () => this.#renewal.renew())
+    this.#cancels = new CancelDesk(world, say)
     this.#heartbeat = new Heartbeat(world, say, () => this.#connection.silent())
     this.#connection = new Connection(world, transport, credentials, {
       changed: (state) => this.#changed(state),
@@ -100,7 +110,7 @@ export class Client {
 
   /** watch() and order() do it too; call it again after `closed`. */
   connect(): this {
-    this.#stopHints ??= this.#hints?.((hint) => this.#hint(hint))
+    this.#stopHints ??= this.#hints((hint) => this.#hint(hint))
     this.#connection.start()
     return this
   }
@@ -130,11 +140,24 @@ export class Client {
     return watch
   }
 
+  /** What watch() answered, as long as it is not stopped. Asks for nothing. */
+  watched(drop: string): DropWatch | undefined {
+    return this.#watches.get(drop)
+  }
+
   /** Settles always, and never rejects: with the drop's verdict, or with `pending` when the time is up. */
   order(drop: string, lines: readonly WantedLine[], options: OrderOptions = {}): Promise<OrderAnswer> {
     if (this.#connection.state.name === 'idle') this.connect()
     const answer = this.#desk.place(drop, lines, options)
     if (this.#connection.state.name === 'closed') this.#desk.close()
+    return answer
+  }
+
+  /** Gives an order back. Settles always, and never rejects; `settled` follows with `cancelled`. */
+  cancel(order: CancelledOrder, { timeoutMs = TIMEOUT_MS }: { timeoutMs?: number } = {}): Promise<CancelAnswer> {
+    if (this.#connection.state.name === 'idle') this.connect()
+    const answer = this.#cancels.cancel(order, timeoutMs)
+    if (this.#connection.state.name === 'closed') this.#cancels.close()
     return answer
   }
 
@@ -153,10 +176,14 @@ export class Client {
         if (!this.#behindHello.has(drop)) this.#connection.say(watch.question())
       }
       this.#desk.online()
+      this.#cancels.online()
     } else {
       this.#heartbeat.stop()
       this.#renewal.over(false)
-      if (state.name === 'closed') this.#desk.close()
+      if (state.name === 'closed') {
+        this.#desk.close()
+        this.#cancels.close()
+      }
     }
     this.#events.emit('connection', state)
   }
@@ -187,13 +214,16 @@ export class Client {
       case 'news':
         return this.#watches.get(message.drop)?.news(message)
       case 'receipt':
-        return this.#desk.receipt(message)
+        return typeof message.id === 'string' ? this.#cancels.receipt(message) : this.#desk.receipt(message)
       case 'outcome':
         return this.#desk.outcome(message)
       case 'confirmed':
       case 'revoked':
+      case 'cancelled':
         this.#desk.settled(message)
         return this.#events.emit('settled', message)
+      case 'notice':
+        return this.#events.emit('notice', message)
       case 'auth_expiring':
         return void this.#renewal.renew()
       case 'auth':
@@ -209,6 +239,7 @@ export class Client {
     if (typeof id === 'number') return this.#desk.error(error)
     if (id === undefined) return this.#events.emit('problem', error)
 
+    this.#cancels.error(error)
     for (const [drop, watch] of this.#watches) if (id === watchId(drop)) watch.refused(error)
   }
 }

@@ -65,7 +65,7 @@ export class Connection {
   say(message: Up): boolean {
     if (this.#state.name !== 'online') return false
 
-    this.#link?.send(JSON.stringify(message))
+    this.#link?.send(message)
     return true
   }
 
@@ -101,9 +101,9 @@ export class Connection {
       const link = this.#transport({
         opened: () => {
           if (turn !== this.#turn) return
-          for (const message of [hello, ...this.#ears.behindHello()]) link.send(JSON.stringify(message))
+          for (const message of [hello, ...this.#ears.behindHello()]) link.send(message)
         },
-        heard: (text) => this.#hear(turn, text),
+        heard: (frame) => this.#hear(turn, frame),
         closed: (code, reason) => this.#lost(turn, code, reason),
       })
       this.#link = link
@@ -112,8 +112,8 @@ export class Connection {
     }
   }
 
-  #hear(turn: number, text: string) {
-    const messages = read(text)
+  #hear(turn: number, frame: unknown) {
+    const messages = read(frame)
     if (messages === undefined) return this.#lost(turn, OWN_CODES.unreadable, 'unreadable')
 
     for (const message of messages) {
@@ -181,12 +181,7 @@ export class Connection {
 }
 
 /** One message, or an array of them; undefined for anything else. What a message holds is believed: it is our node. */
-function read(text: string): Down[] | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    const messages: unknown[] = Array.isArray(value) ? value : [value]
-    return messages.every((one) => typeof one === 'object' && one !== null) ? (messages as Down[]) : undefined
-  } catch {
-    return undefined
-  }
+function read(frame: unknown): Down[] | undefined {
+  const messages: unknown[] = Array.isArray(frame) ? frame : [frame]
+  return messages.every((one) => typeof one === 'object' && one !== null) ? (messages as Down[]) : undefined
 }

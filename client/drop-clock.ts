@@ -5,9 +5,13 @@
  * of the last few exchanges the quickest one is believed, not the average. The offset is kept against the monotonic
  * clock: a device whose wall clock is set, by its owner or by the network, counts down on.
  */
-import type { World } from './world.ts'
+import type { Timer, World } from './world.ts'
 
 const KEPT = 8
+/** What is known of the time gets better meanwhile, and devices sleep. */
+const LOOK_AGAIN_MS = 60_000
+
+type ClockWorld = Pick<World, 'nowMs' | 'monotonicMs' | 'after'>
 
 interface Sample {
   offsetMs: number
@@ -15,11 +19,11 @@ interface Sample {
 }
 
 export class DropClock {
-  readonly #world: Pick<World, 'nowMs' | 'monotonicMs'>
+  readonly #world: ClockWorld
   #samples: Sample[] = []
   #roughMs: number | undefined
 
-  constructor(world: Pick<World, 'nowMs' | 'monotonicMs'>) {
+  constructor(world: ClockWorld) {
     this.#world = world
   }
 
@@ -32,6 +36,19 @@ export class DropClock {
   /** How wrong now() can be; undefined before the first exchange. */
   get errorMs(): number | undefined {
     return this.#best === undefined ? undefined : this.#best.tripMs / 2
+  }
+
+  /** Calls once, when it is `momentMs` on the drop's clock, at once if it has been. */
+  at(momentMs: number, call: () => void): Timer {
+    const wait = (): Timer => {
+      const ms = Math.max(0, momentMs - this.now())
+      return this.#world.after(Math.min(ms, LOOK_AGAIN_MS), () => {
+        if (this.now() >= momentMs) call()
+        else timer = wait()
+      })
+    }
+    let timer = wait()
+    return { cancel: () => timer.cancel() }
   }
 
   /** A new link: the old samples are of another node and, after a sleep, of another time. */

@@ -2,7 +2,7 @@
  * One drop that the app watches: its state, kept by snapshots and news, through any number of links.
  *
  * A position never goes back: news of a lower one is a repetition and is ignored. News of another epoch cannot be added
- * to what is known, so the drop is asked for anew. After a cut the position is sent, and the node answers with everything
+ * to what is known, nor news that begins after what is known, so the drop is asked for anew. After a cut the position is sent, and the node answers with everything
  * that was missed or with a snapshot; a snapshot always replaces all.
  *
  * Each drop is resumed by its own `watch`, not by `hello.resume.drops`: it is sent right behind the hello, costs no round
@@ -23,7 +23,12 @@ type OfKind<Kind extends Change['kind']> = Extract<Change, { kind: Kind }>
 export type DropEvents = { [Kind in Change['kind']]: OfKind<Kind> } & {
   snapshot: DropState
   changed: DropState
-  failed: { code: string; message: string }
+  failed: DropFailure
+}
+
+export interface DropFailure {
+  code: string
+  message: string
 }
 
 const ASK_AGAIN_MS = 1_000
@@ -35,6 +40,7 @@ export class DropWatch {
   readonly #over: () => void
   readonly #events = new Emitter<DropEvents>()
   #state: DropState | undefined
+  #failure: DropFailure | undefined
   #holders = 0
   /** What is known cannot be continued: only a snapshot helps. */
   #isBroken = false
@@ -50,6 +56,11 @@ export class DropWatch {
   /** The newest that is known; undefined before the first snapshot. */
   get state(): DropState | undefined {
     return this.#state
+  }
+
+  /** Why it cannot be watched; it is asked for again on a new link. */
+  get failure(): DropFailure | undefined {
+    return this.#failure
   }
 
   on<Name extends keyof DropEvents>(name: Name, listener: (what: DropEvents[Name]) => void): () => void {
@@ -80,15 +91,18 @@ export class DropWatch {
 
   snapshot(snapshot: Snapshot): void {
     this.#isBroken = false
+    this.#failure = undefined
     this.#state = stateOf(snapshot)
     this.#events.emit('snapshot', this.#state)
     this.#events.emit('changed', this.#state)
   }
 
   news(news: News) {
-    const { position } = news
-    if (this.#isBroken || (this.#state !== undefined && comparePositions(position, this.#state.position) < 0)) return
-    if (this.#state === undefined || position.epoch !== this.#state.position.epoch) {
+    const { position, from } = news
+    const known = this.#state?.position
+    if (this.#isBroken || (known !== undefined && comparePositions(position, known) < 0)) return
+    const isGap = from !== undefined && known !== undefined && comparePositions(from, known) > 0
+    if (this.#state === undefined || position.epoch !== known?.epoch || isGap) {
       this.#isBroken = true
       return this.#say(this.question())
     }
@@ -98,11 +112,15 @@ export class DropWatch {
     this.#events.emit('changed', this.#state)
   }
 
-  refused({ code, message, retryable }: ErrorMessage) {
-    if (!retryable) return this.#events.emit('failed', { code, message })
+  refused({ code, message, retryable, retryAfterMs = 0 }: ErrorMessage) {
+    if (!retryable) {
+      this.#failure = { code, message }
+      return this.#events.emit('failed', this.#failure)
+    }
 
     this.#again?.cancel()
-    this.#again = this.#world.after(ASK_AGAIN_MS * (1 + this.#world.random()), () => this.#say(this.question()))
+    const waitMs = Math.max(retryAfterMs, ASK_AGAIN_MS) + ASK_AGAIN_MS * this.#world.random()
+    this.#again = this.#world.after(waitMs, () => this.#say(this.question()))
   }
 }
 

@@ -81,9 +81,9 @@ export class OpenOrder {
   }
 
   /** Not understood, or not taken for now. */
-  error(id: unknown, retryable: boolean) {
+  error(id: unknown, retryable: boolean, retryAfterMs: number | undefined) {
     if (!this.#unanswered.delete(id)) return
-    if (retryable) this.#later(undefined)
+    if (retryable) this.#later(retryAfterMs)
     else this.#refuse({ verdict: 'invalid' })
   }
 

@@ -5,6 +5,7 @@
  * `rate_limited`, for nothing was tried. One key has one open order; who orders it again gets the same promise.
  */
 import type { DropId, IdempotencyKey } from '../protocol/ids.ts'
+import type { Cancelled } from '../protocol/messages/cancel.ts'
 import type { ErrorMessage } from '../protocol/messages/error.ts'
 import type { Confirmed, Order, Receipt, Revoked } from '../protocol/messages/order.ts'
 import type { OutcomeMessage } from '../protocol/messages/outcomes.ts'
@@ -77,7 +78,7 @@ export class OrderDesk {
     this.#find(receipt)?.receipt(receipt)
   }
 
-  settled({ drop, key, orderId, type }: Confirmed | Revoked): void {
+  settled({ drop, key, orderId, type }: Confirmed | Revoked | Cancelled): void {
     this.#find({ drop, key })?.accepted(orderId, type)
   }
 
@@ -87,8 +88,8 @@ export class OrderDesk {
     else order?.accepted(orderId, state)
   }
 
-  error({ id, retryable }: ErrorMessage): void {
-    for (const order of this.#open.values()) order.error(id, retryable)
+  error({ id, retryable, retryAfterMs }: ErrorMessage): void {
+    for (const order of this.#open.values()) order.error(id, retryable, retryAfterMs)
   }
 
   close(): void {

@@ -1,9 +1,20 @@
 /**
  * What the client needs of the place it runs in: two clocks, timers and chance.
  *
- * Browsers, React Native and Node have all of it under the same names, so the core imports nothing from any of them; and
- * a test hands in a world whose time it winds by hand.
+ * Browsers, React Native and Node have all of it under the same names, so the core imports nothing from any of them and
+ * is compiled without the types of any; and a test hands in a world whose time it winds by hand.
  */
+interface Device {
+  readonly performance: { now(): number }
+  setTimeout(call: () => void, ms: number): unknown
+  clearTimeout(timer: unknown): void
+}
+
+const device = globalThis as unknown as Device
+
+/** Where timers overflow: they would be due at once. (24.8 days) */
+const TIMER_MAX_MS = 2 ** 31 - 1
+
 export interface Timer {
   cancel(): void
 }
@@ -20,10 +31,10 @@ export interface World {
 
 export const deviceWorld: World = {
   nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  monotonicMs: () => device.performance.now(),
   after: (ms, call) => {
-    const timer = setTimeout(call, ms)
-    return { cancel: () => clearTimeout(timer) }
+    const timer = device.setTimeout(call, Math.min(ms, TIMER_MAX_MS))
+    return { cancel: () => device.clearTimeout(timer) }
   },
   random: () => Math.random(),
 }

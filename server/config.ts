@@ -25,6 +25,8 @@ export interface Config {
   port: number
   origins: readonly string[]
   docs: boolean
+  /** A folder. */
+  pictures: string | undefined
   nodeId: NodeId
   prefix: string
   graceMs: number
@@ -56,6 +58,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     port: found.LIVEDROP_PORT,
     origins: found.LIVEDROP_ORIGINS,
     docs: found.LIVEDROP_DOCS === 'on',
+    pictures: found.LIVEDROP_PICTURES,
     nodeId: found.LIVEDROP_NODE_ID ?? (`node-${randomBytes(5).toString('hex')}` as NodeId),
     prefix: found.LIVEDROP_PREFIX,
     graceMs: found.LIVEDROP_GRACE_MS,

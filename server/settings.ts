@@ -67,7 +67,11 @@ const settings = {
       otherwise: 'none',
     }),
   LIVEDROP_DOCS: z.enum(['on', 'off']).default('on').meta({
-    description: 'Whether `/docs` shows the REST contract in a browser; `/openapi.json` is there either way.',
+    description: 'Whether `/docs` and `/docs/ws` show the contract in a browser; the documents are there either way.',
+  }),
+  LIVEDROP_PICTURES: z.string().min(1).optional().meta({
+    description: 'A folder whose pictures (svg, png, jpg, webp) are served under `/pictures/`.',
+    otherwise: 'none',
   }),
   LIVEDROP_NODE_ID: z
     .string()
@@ -99,7 +103,7 @@ const settings = {
   }),
   LIVEDROP_LIMIT_MESSAGES: paceSetting('20/s:40', 'Of a socket: 20 a second, and 40 at once. `off` for no limit.'),
   LIVEDROP_LIMIT_ORDERS: paceSetting('5/s:10', 'Of a user over all sockets, per node that owns the drops.'),
-  LIVEDROP_LIMIT_READS: paceSetting('50/s:100', 'REST: of a user, and of an address without a token.'),
+  LIVEDROP_LIMIT_READS: paceSetting('50/s:100', 'REST: of a user, and of an address for what anybody may ask.'),
   LIVEDROP_LIMIT_WRITES: paceSetting('10/s:20', 'REST: of a user.'),
   LIVEDROP_LIMIT_PASSWORDS: paceSetting('2/min:10', 'Attempts on one account from one address, over all nodes.'),
   LIVEDROP_LIMIT_SIGN_INS: paceSetting('1/s:60', 'Of an address: log in (over all nodes), register, refresh.'),

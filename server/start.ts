@@ -47,6 +47,7 @@ import { admissionOf } from './admission.ts'
 import { docsRoutes } from './api/docs.ts'
 import { DropPages } from './api/drop-pages.ts'
 import { KeptAnswers } from './api/kept-answers.ts'
+import { pictureRoutes } from './api/pictures.ts'
 import { apiRoutes } from './api/routes.ts'
 import { WaitingBuyers } from './api/settlements.ts'
 import type { Config } from './config.ts'
@@ -223,7 +224,11 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
     announceAgenda: () => void bus.publish(subjects.agenda, new Uint8Array()),
   })
 
-  const routes = config.docs ? [...api, ...docsRoutes()] : api
+  const routes = [
+    ...api,
+    ...(config.docs ? docsRoutes() : []),
+    ...(config.pictures === undefined ? [] : pictureRoutes(config.pictures)),
+  ]
 
   // --- the door ------------------------------------------------------------------------------------------------------
   const { addresses, rest, door } = admission

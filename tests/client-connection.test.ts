@@ -1,7 +1,14 @@
 /** The client's connection: when it comes back, with what, and what it knows of the time and of the drops it watches. */
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { comeBackInMs, comesBack } from '../client/backoff.ts'
-import { Client, type ClientOptions, type ConnectionState, type Hint } from '../client/client.ts'
+import {
+  browserHints,
+  Client,
+  type ClientOptions,
+  type ConnectionState,
+  type Hint,
+  nativeHints,
+} from '../client/client.ts'
 import { DropClock } from '../client/drop-clock.ts'
 import { HandWorld, rested, ScriptedServer } from '../client/testing/scripted-server.ts'
 import { comesBack as protocolSays } from '../protocol/close-codes.ts'
@@ -136,10 +143,10 @@ describe('coming back', () => {
     await time.advance(10_000)
     expect(states.at(-1)).toMatchObject({ name: 'waiting', code: 4000 })
     await time.advance(250)
-    for (const noise of ['{"type":', '', 'null', '5', '"text"', '[null]', '[{"type":"ok"},7]']) {
+    for (const noise of [undefined, '', null, 5, 'text', [null], [{ type: 'ok' }, 7]]) {
       ;(await server.greeted()).noise(noise)
       const state = states.at(-1)
-      expect(state, noise).toMatchObject({ name: 'waiting', code: 4004 })
+      expect(state, String(noise)).toMatchObject({ name: 'waiting', code: 4004 })
       await time.advance(state?.name === 'waiting' ? state.retryInMs : 0)
     }
 
@@ -189,7 +196,7 @@ describe('coming back', () => {
 
     old.open()
     old.say({ type: 'welcome', session: 'old', serverTimeMs: 0, heartbeatMs: 1 }, snapshot(9))
-    old.noise('{"type":')
+    old.noise(undefined)
     old.say({ type: 'goaway', retryAfterMs: 1 })
     old.cut(3503)
     await rested()
@@ -335,6 +342,23 @@ describe('a watched drop', () => {
     expect(watch.state).toMatchObject({ position: at(2, 2), items: [{ left: 3 }, {}] })
   })
 
+  it('[J18] is asked for anew when news begins after what is known, and says nothing until the snapshot', async () => {
+    const { client, server } = await world()
+    const watch = client.watch(SHOES)
+    const link = await server.greeted()
+    const newsAfter = (from: object, position: object, count: number) => ({ ...news(position, left(count)), from })
+    link.say(snapshot(5), newsAfter(at(1, 3), at(1, 6), 9), newsAfter(at(1, 6), at(1, 8), 8))
+    expect([watch.state?.position, link.take('watch').length]).toEqual([at(1, 8), 1])
+
+    link.say(newsAfter(at(1, 9), at(1, 10), 7), newsAfter(at(1, 10), at(1, 11), 6))
+    expect(link.take('watch')).toEqual([{ type: 'watch', id: `w${SHOES}`, drop: SHOES }])
+    expect(watch.state).toMatchObject({ position: at(1, 8), items: [{ left: 8 }, {}] })
+    link.say(snapshot(11), newsAfter(at(1, 11), at(1, 12), 5))
+
+    expect(watch.state).toMatchObject({ position: at(1, 12), items: [{ left: 5 }, {}] })
+    expect(link.take('watch')).toEqual([])
+  })
+
   it('[J9] is resumed from its position, and only from a snapshot when it was broken off in a gap', async () => {
     const { client, server, time } = await world()
     client.watch(SHOES)
@@ -400,7 +424,7 @@ describe('a watched drop', () => {
 describe('the clock', () => {
   it('[J14] believes the quickest of the last eight exchanges, whatever the wall clock does', () => {
     let monotonicMs = 1_000
-    const clock = new DropClock({ nowMs: () => 42, monotonicMs: () => monotonicMs })
+    const clock = new DropClock({ ...new HandWorld(), nowMs: () => 42, monotonicMs: () => monotonicMs })
     expect(clock.now()).toBe(42)
     clock.startAgain(500_000)
     expect([clock.now(), clock.errorMs]).toEqual([500_000, undefined])
@@ -418,6 +442,29 @@ describe('the clock', () => {
     for (let n = 0; n < 8; n += 1) exchange(20, 1_000_000)
 
     expect(clock.errorMs).toBe(10)
+  })
+
+  it('[J14] calls at a moment of the drop, wherever the clock is set meanwhile, and however far away', async () => {
+    const time = new HandWorld()
+    const clock = new DropClock(time)
+    const called: string[] = []
+    clock.startAgain(1_000_000)
+    clock.at(1_010_000, () => called.push('ten seconds'))
+    clock.at(1_010_000, () => called.push('never')).cancel()
+    clock.at(1_000_000 + 30 * 86_400_000, () => called.push('a month'))
+    clock.at(5, () => called.push('long ago'))
+    await time.advance(9_000)
+    clock.startAgain(1_006_000) // three seconds less than it seemed
+    await time.advance(3_999)
+    expect(called).toEqual(['long ago'])
+    await time.advance(1)
+    expect(called).toEqual(['long ago', 'ten seconds'])
+    await time.advance(29 * 86_400_000)
+    expect(called).toHaveLength(2)
+    await time.advance(86_400_000)
+
+    expect(called.at(-1)).toBe('a month')
+    expect(time.timers).toBe(0)
   })
 
   it('[J14] asks three times at the start and then every 15 s', async () => {
@@ -475,5 +522,70 @@ describe('a link that is dead though nobody closed it', () => {
     await time.advance(1)
 
     expect(client.connection).toMatchObject({ name: 'waiting', code: 4001 })
+  })
+})
+
+describe('a device', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  it('[J15] gives its hints in a browser and in React Native, and none where there are none', () => {
+    const heard: string[] = []
+    const hear = (hint: Hint) => heard.push(hint)
+    browserHints(hear)()
+
+    const page = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+    const window = new EventTarget()
+    vi.stubGlobal('document', page)
+    vi.stubGlobal('addEventListener', window.addEventListener.bind(window))
+    vi.stubGlobal('removeEventListener', window.removeEventListener.bind(window))
+    const stop = browserHints(hear)
+    const all = () => {
+      for (const name of ['online', 'offline']) window.dispatchEvent(new Event(name))
+      for (const state of ['hidden', 'visible']) {
+        page.visibilityState = state
+        page.dispatchEvent(new Event('visibilitychange'))
+      }
+    }
+    all()
+    stop()
+    all()
+    expect(heard.splice(0)).toEqual(['online', 'offline', 'hidden', 'visible'])
+
+    const app = new Set<(state: string) => void>()
+    const net = new Set<(state: { isConnected: boolean | null }) => void>()
+    const stopNative = nativeHints(
+      {
+        addEventListener: (_, call) => {
+          app.add(call)
+          return { remove: () => app.delete(call) }
+        },
+      },
+      {
+        addEventListener: (call) => {
+          net.add(call)
+          return () => net.delete(call)
+        },
+      },
+    )(hear)
+    for (const state of ['background', 'active']) for (const call of app) call(state)
+    for (const isConnected of [false, true, null]) for (const call of net) call({ isConnected })
+    stopNative()
+
+    expect(heard).toEqual(['hidden', 'visible', 'offline', 'online', 'online'])
+    expect([app.size, net.size]).toEqual([0, 0])
+  })
+
+  it('[J9] hears what else is said to its user', async () => {
+    const { client, server } = await world()
+    const heard: object[] = []
+    client.on('notice', (notice) => heard.push(notice))
+    client.on('settled', (end) => heard.push(end))
+    client.connect()
+    const link = await server.greeted()
+    const notice = { type: 'notice', notificationId: 'e1', kind: 'drop_started', drop: SHOES, title: 'Shoes', atMs: 1 }
+    const cancelled = { type: 'cancelled', drop: SHOES, key: 'k', orderId: 'o' }
+    link.say(notice, cancelled)
+
+    expect(heard).toEqual([notice, cancelled])
   })
 })

@@ -355,3 +355,72 @@ describe('a refusal', () => {
     expect(other.now).toMatchObject({ verdict: 'unauthorized' })
   })
 })
+
+describe('an order that is given back', () => {
+  const cancels = (link: ScriptedLink) =>
+    link.take('cancel').map(({ id, orderId, drop, key }) => ({ id, orderId, drop, key }))
+
+  it('[J24] is asked for once, again after pending, a limit, silence and a cut, and settles with what the drop says', async () => {
+    const { client, server, link, world } = await online()
+    const asked = { id: `c${ORDER_ID}`, orderId: ORDER_ID, drop: SHOES, key: 'k' }
+    const told = follow(client.cancel({ orderId: ORDER_ID, drop: SHOES, key: 'k' }))
+    void client.cancel({ orderId: ORDER_ID })
+    expect(cancels(link)).toEqual([asked])
+
+    link.say({ type: 'receipt', id: asked.id, orderId: ORDER_ID, verdict: 'pending', retryAfterMs: 250 })
+    await world.advance(349)
+    expect(cancels(link)).toEqual([])
+    await world.advance(1)
+    expect(cancels(link)).toEqual([asked])
+    link.say({ type: 'error', id: asked.id, code: 'rate_limited', message: '', retryable: true, retryAfterMs: 900 })
+    await world.advance(1_000)
+    expect(cancels(link)).toEqual([asked])
+    await world.advance(5_000)
+    expect(cancels(link)).toEqual([asked])
+    link.cut()
+    await world.advance(1_000)
+    const second = await server.greeted()
+    expect(cancels(second)).toEqual([asked])
+    second.say({ type: 'receipt', id: asked.id, drop: SHOES, key: 'k', verdict: 'accepted', state: 'cancelled' })
+    await rested()
+
+    expect(told.now).toBe('cancelled')
+    await world.advance(20_000)
+    expect(cancels(second)).toEqual([])
+  })
+
+  it.each([
+    ['duplicate', 'cancelled'],
+    ['closed', 'too_late'],
+    ['invalid', 'no_such_order'],
+    ['unauthorized', 'unauthorized'],
+  ] as const)('[J24] is told %s as %s, and the order’s own promise is not touched', async (verdict, said) => {
+    const { client, link } = await online()
+    const order = follow(client.order(SHOES, LINES, { key: 'k' }))
+    await answer(link, ordered(link), 'accepted')
+    const end = follow(order.now?.verdict === 'accepted' ? order.now.confirmed : Promise.resolve('nothing'))
+    const told = follow(client.cancel({ orderId: ORDER_ID }))
+    link.say({ type: 'receipt', id: `c${ORDER_ID}`, drop: SHOES, key: 'k', verdict, state: 'confirmed' })
+    await rested()
+
+    expect([told.now, end.now]).toEqual([said, undefined])
+    link.say({ type: 'cancelled', drop: SHOES, key: 'k', orderId: ORDER_ID })
+    await rested()
+    expect(end.now).toBe('cancelled')
+  })
+
+  it('[J24] is unknown when its time is up, past sixteen at once, and when the client is closed', async () => {
+    const { client, world } = await online()
+    const late = follow(client.cancel({ orderId: 'late' }, { timeoutMs: 1_000 }))
+    await world.advance(1_000)
+    expect(late.now).toBe('unknown')
+    const many = Array.from({ length: 17 }, (_, n) => follow(client.cancel({ orderId: `o${n}` })))
+    await rested()
+    expect(many.map(({ now }) => now)).toEqual([...Array(16).fill(undefined), 'unknown'])
+    client.close()
+    await rested()
+
+    expect(many.map(({ now }) => now)).toEqual(Array(17).fill('unknown'))
+    expect([await client.cancel({ orderId: 'o' }), world.timers]).toEqual(['unknown', 0])
+  })
+})

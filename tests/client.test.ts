@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { connect as connectTcp, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { Client, type OrderAnswer, wsTransport } from '../client/client.ts'
+import { Client, json, type OrderAnswer, wsTransport } from '../client/client.ts'
+import { msgpack } from '../client/msgpack.ts'
 import { deviceWorld } from '../client/world.ts'
 import { at } from './builders/edge-world.ts'
 import { buyer } from './builders/people.ts'
@@ -24,8 +25,9 @@ async function node(habits: ShopHabits = AT_ONCE) {
   return shop
 }
 
-function clientOf(url: string, name = 'ana'): Client {
-  const client = new Client({ transport: wsTransport(url, WebSocket), getToken: async () => name, world: quick })
+function clientOf(url: string, format = json): Client {
+  const transport = wsTransport(url, { socketClass: WebSocket, format })
+  const client = new Client({ transport, getToken: async () => 'ana', world: quick })
   stops.push(() => client.close())
   return client.connect()
 }
@@ -67,22 +69,25 @@ async function tunnel(url: string) {
 const until = (what: () => void) => vi.waitFor(what, { timeout: 10_000, interval: 2 })
 
 describe('the client and a node', () => {
-  it('[J9] speak the same language: snapshot, news, order, confirmed, clock', async () => {
-    const shop = await node()
-    const client = clientOf(shop.url)
-    const watch = client.watch(SHOES)
-    await until(() => expect(watch.state?.position).toEqual(at(1, 0)))
+  it.each([json, msgpack])(
+    '[J9, J19] speak the same language: snapshot, news, order, end, clock in $subprotocol',
+    async (format) => {
+      const shop = await node()
+      const client = clientOf(shop.url, format)
+      const watch = client.watch(SHOES)
+      await until(() => expect(watch.state?.position).toEqual(at(1, 0)))
 
-    shop.hub.news(shop.world.left(SHOES, at(1, 0), at(1, 3), 7))
-    await until(() => expect(watch.state).toMatchObject({ position: at(1, 3), items: [{ left: 7 }, {}] }))
-    const answer = await client.order(SHOES, LINES)
+      shop.hub.news(shop.world.left(SHOES, at(1, 0), at(1, 3), 7))
+      await until(() => expect(watch.state).toMatchObject({ position: at(1, 3), items: [{ left: 7 }, {}] }))
+      const answer = await client.order(SHOES, LINES)
 
-    expect(answer).toMatchObject({ verdict: 'accepted', position: at(1, 1) })
-    expect(answer.verdict === 'accepted' && (await answer.confirmed)).toBe('confirmed')
-    expect(client.connection).toMatchObject({ name: 'online', user: buyer('ana'), role: 'fan' })
-    await until(() => expect(client.clock.errorMs).toBeLessThan(500))
-    expect(Math.abs(client.clock.now() - Date.now())).toBeLessThan(500)
-  })
+      expect(answer).toMatchObject({ verdict: 'accepted', position: at(1, 1) })
+      expect(answer.verdict === 'accepted' && (await answer.confirmed)).toBe('confirmed')
+      expect(client.connection).toMatchObject({ name: 'online', user: buyer('ana'), role: 'fan' })
+      await until(() => expect(client.clock.errorMs).toBeLessThan(500))
+      expect(Math.abs(client.clock.now() - Date.now())).toBeLessThan(500)
+    },
+  )
 
   it('[J8] come together again by ticket, and every missed change is brought', async () => {
     const shop = await node()

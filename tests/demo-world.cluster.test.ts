@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type DemoPlace, demoWorld } from '../cli/demo/seed.ts'
+import { DEMO_PICTURES, type DemoPlace, demoWorld } from '../cli/demo/seed.ts'
 import { CREATORS, DROPS } from '../cli/demo/world.ts'
 import { call } from '../cli/rest.ts'
 import { Tokens } from '../server/inbound/tokens.ts'
@@ -15,7 +15,12 @@ let place: DemoPlace
 
 beforeAll(async () => {
   const secret = randomBytes(32).toString('hex')
-  cluster = await startCluster({ dataDir, nodes: 1, fresh: true, env: { LIVEDROP_JWT_SECRET: secret } })
+  cluster = await startCluster({
+    dataDir,
+    nodes: 1,
+    fresh: true,
+    env: { LIVEDROP_JWT_SECRET: secret, LIVEDROP_PICTURES: DEMO_PICTURES },
+  })
   place = {
     ...{ url: cluster.nodes[0]?.url ?? '', databaseUrl: cluster.stack.databaseUrl },
     ...{ tokens: new Tokens(secret), tokenTtlMs: 600_000 },
@@ -52,6 +57,10 @@ describe('the demo world', () => {
     )
     const pictures = readdirSync(new URL('../cli/demo/pictures/', import.meta.url))
     expect(products.flatMap(({ images }) => images.map((image) => image.split('/').at(-1))).sort()).toEqual(pictures)
+    for (const image of products.flatMap(({ images }) => images)) {
+      const { status, headers } = await fetch(image)
+      expect([image, status, headers.get('content-type')]).toEqual([image, 200, 'image/svg+xml'])
+    }
     expect(drops.map(({ phase }) => phase).sort()).toEqual([
       'closed',
       'closed',

@@ -46,6 +46,19 @@ describe('/docs', () => {
     }
   })
 
+  it('[BB13] shows the socket’s half too, with files of this node only and no words as markup', async () => {
+    const { call } = await viewer()
+    const page = await call('GET', '/docs/ws')
+    const script = await call('GET', '/docs/socket.js')
+
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+    const files = [...page.text.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, target = '']) => target)
+    expect(files).toEqual(['/docs/socket.css', '/docs/socket.js'])
+    for (const file of [...files, '/asyncapi.json'])
+      expect([file, (await call('GET', file)).status]).toEqual([file, 200])
+    expect(page.text + script.text).not.toMatch(/https?:|innerHTML|insertAdjacent|style=/)
+  })
+
   it('[BB12] allows a browser nothing from elsewhere, and style sheets ask for nothing', async () => {
     const { call } = await viewer()
     const page = await call('GET', '/docs')

@@ -69,6 +69,7 @@ describe('a view', () => {
       type: 'news',
       drop: DROP,
       position: at(3, 8),
+      from: at(3, 5),
       at: 5_000,
       changes: [
         { kind: 'phase', phase: 'paused' },

@@ -53,6 +53,7 @@ describe('a watcher', () => {
           type: 'news',
           drop: SHOES,
           position: at(1, 3),
+          from: at(1, 0),
           at: world.clock.nowMs(),
           changes: [{ kind: 'left', sku: 'shoe', left: 7 }],
         },
@@ -628,7 +629,7 @@ describe('an announcement', () => {
     const [answer] = await later.asks(watch(2, at(1, 3)))
 
     expect(fan.peer.take()).toEqual([
-      { type: 'news', drop: SHOES, position: at(1, 3), at: 5, changes },
+      { type: 'news', drop: SHOES, position: at(1, 3), from: at(1, 3), at: 5, changes },
       expect.objectContaining({ type: 'news', position: at(1, 4) }),
     ])
     expect(answer).toMatchObject({ type: 'news', position: at(1, 4), recovered: true })

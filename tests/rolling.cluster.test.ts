@@ -83,7 +83,7 @@ describe('a rolling restart of three nodes in a storm', () => {
     let turn = 0
     const balanced: Transport = (ears) => {
       turn += 1
-      return wsTransport(urls[turn % urls.length] ?? '', WebSocket)(ears)
+      return wsTransport(urls[turn % urls.length] ?? '', { socketClass: WebSocket })(ears)
     }
     let tokensAsked = 0
     const clients = (await ground.fanTokens(BUYERS)).map((token, at) => {

@@ -6,6 +6,7 @@
  * gone the way of every order.
  */
 
+import { fileURLToPath } from 'node:url'
 import type { CreatorId, UserId } from '../../protocol/ids.ts'
 import { Passwords } from '../../server/inbound/passwords.ts'
 import type { Tokens } from '../../server/inbound/tokens.ts'
@@ -17,6 +18,8 @@ import { CREATORS, type DemoCreator, type DemoDrop, DROPS, FANS, ORDER_BY_HAND }
 
 const UNFINISHED = 'the demo world was begun and not finished: remove the data folder, or start with --no-world'
 
+/** A folder. */
+export const DEMO_PICTURES = fileURLToPath(new URL('./pictures/', import.meta.url))
 export const DEMO_PASSWORD = 'once upon a drop'
 export const addressOf = (name: string): string => `${name}@demo.example`
 

@@ -38,11 +38,12 @@ export class ScriptedLink {
 
   say(...messages: (Down | object)[]): void {
     if (!this.#isOpen) throw new Error('the link is not open')
-    this.#ears.heard(JSON.stringify(messages.length === 1 ? messages[0] : messages))
+    this.#ears.heard(overTheWire(messages.length === 1 ? messages[0] : messages))
   }
 
-  noise(text: string): void {
-    this.#ears.heard(text)
+  /** What is no message; undefined is a frame that the transport could not read. */
+  noise(frame: unknown): void {
+    this.#ears.heard(frame)
   }
 
   cut(code = 1006, reason = ''): void {
@@ -64,9 +65,9 @@ export class ScriptedLink {
   }
 
   /** For the transport: what the client does. */
-  hear(text: string): void {
+  hear(message: Up): void {
     if (!this.#isOpen) throw new Error('the client spoke on a link that is not open')
-    this.said.push(JSON.parse(text) as Up)
+    this.said.push(overTheWire(message))
   }
 
   left(code: number): void {
@@ -81,7 +82,7 @@ export class ScriptedServer {
   readonly transport: Transport = (ears) => {
     const link = new ScriptedLink(ears)
     this.links.push(link)
-    return { send: (text) => link.hear(text), close: (code) => link.left(code) }
+    return { send: (message) => link.hear(message), close: (code) => link.left(code) }
   }
 
   /** The newest. */
@@ -98,4 +99,9 @@ export class ScriptedServer {
     await rested()
     return this.link
   }
+}
+
+/** A copy that has lost what a frame does not carry. */
+function overTheWire<Message>(message: Message): Message {
+  return JSON.parse(JSON.stringify(message)) as Message
 }

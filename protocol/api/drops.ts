@@ -116,7 +116,7 @@ export const readDrop = endpoint({
   method: 'get',
   path: '/v1/drops/:id',
   tag: 'drops',
-  summary: 'One drop with live counts.',
+  summary: 'One drop with live counts, at most a tenth of a second old.',
   who: 'anyone',
   limit: 'read',
   key: 'none',

@@ -17,6 +17,7 @@ export const changeSchema = z.discriminatedUnion('kind', [
 export type Change = z.infer<typeof changeSchema>
 
 /**
+ * `from`: these are all the changes after it, so whoever stands before `from` has missed something.
  * `at`: milliseconds on the drop's clock. `recovered`: sent again after a resume, or with a `watch` that named a position;
  * the last of those carries the `id` of that `watch`.
  */
@@ -25,6 +26,7 @@ export const newsSchema = z.object({
   id: requestIdSchema.optional(),
   drop: dropIdSchema,
   position: positionSchema,
+  from: positionSchema.optional(),
   at: z.number(),
   changes: z.array(changeSchema),
   recovered: z.boolean().optional(),

@@ -1,19 +1,15 @@
 /**
- * `/docs`: the contract for people, by Swagger UI from the installed package.
+ * `/docs` and `/docs/ws`: the contract for people. REST's half is shown by Swagger UI from the installed package, the
+ * socket's by a page of our own (docs/socket.js says why).
  *
- * Four files and a page, read at first use and kept like any public answer; nothing comes from anywhere else, and the
- * page's policy lets a browser load nothing else. The rows are not in the REST table: a viewer of the contract is no part
+ * All files are read at first use and kept like any public answer; nothing comes from anywhere else, and the pages'
+ * policy lets a browser load nothing else. The rows are not in the REST table: a viewer of the contract is no part
  * of it. It may be switched off (LIVEDROP_DOCS), for whoever does not want to show strangers around.
  */
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { z } from 'zod'
-import { endpoint } from '../../protocol/api/endpoint.ts'
-import { answer, type Route, route } from './route.ts'
-
-const HTML = 'text/html; charset=utf-8'
-const CSS = 'text/css; charset=utf-8'
-const SCRIPT = 'text/javascript; charset=utf-8'
+import { fileRoute } from './file-route.ts'
+import type { Route } from './route.ts'
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -58,29 +54,18 @@ export const DOCS_POLICY = [
 const installed = createRequire(import.meta.url)
 const fromPackage = (file: string) => () => readFile(installed.resolve(`swagger-ui-dist/${file}`))
 
+const ours = (file: string) => () => readFile(new URL(`./docs/${file}`, import.meta.url))
+const policy = { 'content-security-policy': DOCS_POLICY }
+
 export function docsRoutes(): Route[] {
   return [
-    page('/docs', HTML, async () => Buffer.from(PAGE), { 'content-security-policy': DOCS_POLICY }),
-    page('/docs/start.js', SCRIPT, async () => Buffer.from(START)),
-    page('/docs/index.css', CSS, fromPackage('index.css')),
-    page('/docs/swagger-ui.css', CSS, fromPackage('swagger-ui.css')),
-    page('/docs/swagger-ui-bundle.js', SCRIPT, fromPackage('swagger-ui-bundle.js')),
+    fileRoute('/docs', 'html', async () => Buffer.from(PAGE), policy),
+    fileRoute('/docs/start.js', 'js', async () => Buffer.from(START)),
+    fileRoute('/docs/index.css', 'css', fromPackage('index.css')),
+    fileRoute('/docs/swagger-ui.css', 'css', fromPackage('swagger-ui.css')),
+    fileRoute('/docs/swagger-ui-bundle.js', 'js', fromPackage('swagger-ui-bundle.js')),
+    fileRoute('/docs/ws', 'html', ours('socket.html'), policy),
+    fileRoute('/docs/socket.css', 'css', ours('socket.css')),
+    fileRoute('/docs/socket.js', 'js', ours('socket.js')),
   ]
-}
-
-function page(
-  path: `/${string}`,
-  type: string,
-  read: () => Promise<Buffer>,
-  headers: Readonly<Record<string, string>> = {},
-): Route {
-  const row = endpoint({
-    ...{ name: 'docs', method: 'get', path, tag: 'docs', summary: 'The contract, for people.' },
-    ...{ who: 'anyone', limit: 'read', key: 'none' },
-    cache: { ms: 3_600_000, shows: [] },
-    answers: { 200: z.custom<Uint8Array>() },
-    refusals: [],
-    example: { answers: {} },
-  })
-  return route(row, async () => answer(200, await read(), { 'content-type': type, ...headers }))
 }

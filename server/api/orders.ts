@@ -114,8 +114,9 @@ async function place(world: OrdersWorld, placing: Placing, waitMs: number | unde
   const { drop, buyer, key, lines } = placing
   const orderId = orderIdOf(drop, buyer, key)
 
-  const stop = new AbortController()
-  const settled = waitMs === undefined ? undefined : world.settlements.wait(orderId, waitMs, stop.signal)
+  // An abort makes an exception with a stack: not for the many orders that nobody waits for.
+  const stop = waitMs === undefined ? undefined : new AbortController()
+  const settled = waitMs === undefined ? undefined : world.settlements.wait(orderId, waitMs, stop?.signal)
   try {
     const claim = { orderId, buyer, key, lines: formatLines(lines) }
     const reply = await world.rooms.order(drop, claim, ORDER_WAIT_MS)
@@ -129,7 +130,7 @@ async function place(world: OrdersWorld, placing: Placing, waitMs: number | unde
     }
     return placed(placing, orderId, reply, told, settled !== undefined)
   } finally {
-    stop.abort()
+    stop?.abort()
   }
 }
 

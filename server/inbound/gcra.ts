@@ -2,7 +2,7 @@
  * How often somebody may: the generic cell rate algorithm, which needs one number for each of them.
  *
  * The number is the moment at which the whole allowance will be back (`wholeAtMs`). Each thing done moves it on by one
- * interval, and something may be done while it is less than `burst` intervals ahead. No timers, no windows that begin
+ * interval, and something may be done while it is at most `burst - 1` intervals ahead. No timers, no windows that begin
  * anew for everybody at the same moment, and a number in the past means the same as none: whoever is forgotten has lost
  * nothing. What is refused costs nothing, so that whoever waits as long as they were told gets in.
  */
@@ -18,7 +18,7 @@ const ROUNDING_MS = 0.001
 
 /** 0: now. Else in how long. */
 export function waitOf({ intervalMs, burst }: Pace, wholeAtMs: number, nowMs: number): number {
-  const waitMs = Math.max(wholeAtMs, nowMs) + intervalMs - nowMs - burst * intervalMs
+  const waitMs = wholeAtMs - nowMs - (burst - 1) * intervalMs
   return waitMs <= ROUNDING_MS ? 0 : waitMs
 }
 

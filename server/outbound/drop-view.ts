@@ -63,7 +63,8 @@ export class DropView {
    * the one that everybody has, out of turn, and to nobody who comes later.
    */
   saying(news: RoomNews): News {
-    return { type: 'news', drop: this.drop, position: this.#position, at: news.atMs, changes: news.changes }
+    const position = this.#position
+    return { type: 'news', drop: this.drop, position, from: position, at: news.atMs, changes: news.changes }
   }
 
   /** News that is to be told, `old` when it was known, `gap` when something before it is missing. */
@@ -82,6 +83,7 @@ export class DropView {
       type: 'news',
       drop: this.drop,
       position: news.position,
+      from: news.from,
       at: news.atMs,
       changes: news.changes,
     }

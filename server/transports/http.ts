@@ -124,8 +124,6 @@ export class Http {
 
   #take(res: HttpResponse, found: FoundRoute, question: HttpQuestion, reply: HttpReply): void {
     const { bodyBytes } = this.#limits
-    const tooLarge = refuse('too_large', { detail: `a body is at most ${bodyBytes} bytes` })
-
     const { method, limit } = found.route.endpoint
 
     if (method === 'get') {
@@ -133,10 +131,10 @@ export class Http {
       if (kept !== undefined) say(reply, this.#held(limit, question, reply) ?? kept)
       else void this.#answer(found, question, NO_BODY, reply)
     } else if (Number(question.headers.get('content-length') ?? 0) > bodyBytes) {
-      reply.refuseAndHangUp(tooLarge)
+      reply.refuseAndHangUp(tooLarge(bodyBytes))
     } else {
       readBody(res, bodyBytes, (body) => {
-        if (body === 'too_large') reply.refuseAndHangUp(tooLarge)
+        if (body === 'too_large') reply.refuseAndHangUp(tooLarge(bodyBytes))
         else void this.#answer(found, question, body, reply)
       })
     }
@@ -205,6 +203,10 @@ function say(reply: HttpReply, said: Said): void {
 }
 
 const NO_BODY = Buffer.alloc(0)
+
+function tooLarge(bytesMax: number): Refusal {
+  return refuse('too_large', { detail: `a body is at most ${bytesMax} bytes` })
+}
 
 function cameTwice(header: string): Refusal {
   return refuse('bad_request', { errors: [{ at: `headers.${header}`, message: 'comes more than once' }] })

@@ -2,7 +2,7 @@
  * A node's edge on real uWebSockets.js with a shop behind it that keeps the promise of a room: a key is one order, however
  * often it comes. Every order takes a moment, a receipt may be lost with its socket, and the node can cut any socket.
  */
-import type { OrderId, UserId } from '../../protocol/ids.ts'
+import type { DropId, OrderId, UserId } from '../../protocol/ids.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import type { Claim, Settled } from '../../rooms/ports.ts'
@@ -77,9 +77,9 @@ export async function shopNode(habits: ShopHabits) {
 
   // --- the edge
   const app = newApp()
-  const pages = { byId: async () => world.pages.get(SHOES) }
+  const pages = { byId: async (drop: DropId) => world.pages.get(drop) }
   const ledger = {
-    read: async () => world.rooms.get(SHOES),
+    read: async (drop: DropId) => world.rooms.get(drop),
     positions: async (_: unknown, ids: readonly OrderId[]) => ids.map((id) => orders.get(id)?.position),
   }
   const rows = {

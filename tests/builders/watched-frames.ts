@@ -1,7 +1,7 @@
 /**
  * What watchers were shown, frame by frame, and the proof that none of them missed anything.
  *
- * A frame of news does not say which one came before it: the node keeps that promise. So the frames of all watchers
+ * A frame of news says after which position it is complete, but this does not take its word for it: the frames of all watchers
  * together are the truth about what was said, and each watcher must have seen every one of them, in order, from its
  * snapshot on; only another snapshot, as new as what is missing, may stand for it.
  */
@@ -21,10 +21,10 @@ export class WatchedFrames {
       transport({
         ...ears,
         opened: () => ears.opened(),
-        heard: (text) => {
-          const frame = JSON.parse(text) as Down | Down[]
+        heard: (said) => {
+          const frame = said as Down | Down[]
           for (const message of Array.isArray(frame) ? frame : [frame]) this.#note(watcher, message)
-          ears.heard(text)
+          ears.heard(said)
         },
         closed: (code, reason) => ears.closed(code, reason),
       })
