@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { call } from '../cli/rest.ts'
 import type { UserId } from '../protocol/ids.ts'
 import { readConfig } from '../server/config.ts'
+import { KeyRing } from '../server/inbound/key-ring.ts'
 import { Tokens } from '../server/inbound/tokens.ts'
 import { removeDataFolder, temporaryDataFolder } from '../stack/data-folder.ts'
 import { type LocalCluster, startCluster } from '../stack/local-cluster.ts'
@@ -58,14 +59,14 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
   })
 }
 
-async function standOn(
+export async function standOn(
   urls: string[],
   env: Readonly<Record<string, string | undefined>>,
   cluster: LocalCluster | undefined,
   close: () => Promise<void>,
 ): Promise<Ground> {
   const config = readConfig(env)
-  const tokens = new Tokens(config.jwtSecret)
+  const tokens = new Tokens(new KeyRing(config.keys))
   const creatorToken = await registerCreator(urls[0] ?? '')
   const stores = await Stores.open(config)
 

@@ -26,6 +26,8 @@ export function subjects(prefix: string) {
     agenda: `${prefix}.agenda`,
     /** A user follows others than before: who has sockets of theirs, look. */
     follows: `${prefix}.follows`,
+    /** The standing of an account changed: revoked, banned, another role. */
+    standings: `${prefix}.standings`,
     /** Something that is read often was written: names of what changed, for whoever keeps it (server/api/hot-cache.ts). */
     touched: `${prefix}.touched`,
     /** Transitions of orders and drops, from the outbox. Captured by the JetStream stream, heard live by every node. */

@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor.ts'
 import { downCommand } from './down.ts'
 import { dropCommand } from './drop.ts'
 import { migrateCommand } from './migrate.ts'
+import { roleCommand } from './role.ts'
 import { serveCommand } from './serve.ts'
 import { tokenCommand } from './token.ts'
 import { upCommand } from './up.ts'
@@ -24,6 +25,7 @@ const livedrop = defineCommand({
     doctor: doctorCommand,
     migrate: migrateCommand,
     token: tokenCommand,
+    role: roleCommand,
     drop: dropCommand,
     bench: benchCommand,
     audit: auditCommand,

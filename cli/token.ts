@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto'
 import { defineCommand } from 'citty'
 import { isUserId, type UserId } from '../protocol/ids.ts'
-import { Tokens } from '../server/inbound/tokens.ts'
+import { KeyRing } from '../server/inbound/key-ring.ts'
+import { TOKEN_AGE_MAX_MS, Tokens } from '../server/inbound/tokens.ts'
 import { BadCall, orFail } from './outcome.ts'
 import { configOf, dataArg, jsonArg } from './settings.ts'
 
+const HOURS_MAX = TOKEN_AGE_MAX_MS / 3_600_000
 const ROLES = ['fan', 'creator', 'admin'] as const
 
 export const tokenCommand = defineCommand({
@@ -24,9 +26,12 @@ export const tokenCommand = defineCommand({
       const hours = Number(args.hours)
       if (role === undefined) throw new BadCall(`--role is one of ${ROLES.join(', ')}`)
       if (!isUserId(user)) throw new BadCall('--user is a lower-case UUID')
-      if (!(hours > 0 && hours <= 24 * 365)) throw new BadCall('--hours is a number above 0')
+      if (!(hours > 0 && hours <= HOURS_MAX)) throw new BadCall(`--hours is a number above 0, at most ${HOURS_MAX}`)
 
-      const tokens = new Tokens(configOf(args.data).jwtSecret)
+      const config = configOf(args.data)
+      if (config.issuer !== undefined) throw new BadCall('LIVEDROP_JWKS_URL is set: tokens are signed by that issuer')
+
+      const tokens = new Tokens(new KeyRing(config.keys))
       const issued = await tokens.issue({ user: user as UserId, role }, hours * 3_600_000)
       console.log(args.json ? JSON.stringify({ user, role, ...issued }) : issued.token)
     }),

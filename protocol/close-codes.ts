@@ -11,10 +11,10 @@ export const CLOSE_CODES = {
   insufficient_state: 3010, //  what the client holds cannot be continued; start from a snapshot
   no_pong: 3012,
   too_often: 3013, //           connects or messages; retryAfterMs says for how long to stay away
-  invalid_token: 3500,
+  invalid_token: 3500, //       forged, or revoked
   bad_request: 3501, //         frames that no version of the protocol allows
   not_greeted: 3502, //         no hello within 5 s
-  banned: 3503,
+  banned: 3503, //              the user, on every node, until the ban is over
   connection_limit: 3504,
 } as const
 

@@ -10,10 +10,13 @@ import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import { Fault } from '../protocol/faults.ts'
 import type { NodeId } from '../protocol/ids.ts'
+import type { Issuer } from './inbound/issuer-keys.ts'
+import type { KeyMaterial } from './inbound/key-ring.ts'
 import { type Limits, limitsOf } from './limits.ts'
 import type { LogLevel } from './log.ts'
 import { type Objection, productionObjections } from './production.ts'
 import { defaultOf, type ENVIRONMENTS, environmentSchema, notesOn, SETTINGS, type Setting } from './settings.ts'
+import { tokenObjections } from './token-objections.ts'
 
 export interface Config {
   environment: (typeof ENVIRONMENTS)[number]
@@ -21,9 +24,14 @@ export interface Config {
   natsUrl: string
   databaseUrl: string
   jwtSecret: string
+  /** What signs tokens and tickets here, the secret included. */
+  keys: KeyMaterial
+  /** Who signs access tokens instead; undefined: nobody. */
+  issuer: Issuer | undefined
   host: string
   port: number
   origins: readonly string[]
+  socketIo: boolean
   docs: boolean
   /** A folder. */
   pictures: string | undefined
@@ -44,6 +52,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
   if (!read.success) {
     for (const issue of read.error.issues) objections.push(objectionOf(issue, values))
   }
+  objections.push(...tokenObjections(values))
   if (values.NODE_ENV === 'production') objections.push(...productionObjections(values))
   if (!read.success || objections.length > 0) throw misconfigured(objections)
 
@@ -54,9 +63,12 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     natsUrl: found.NATS_URL,
     databaseUrl: found.DATABASE_URL,
     jwtSecret: found.LIVEDROP_JWT_SECRET,
+    keys: keysOf(found),
+    issuer: issuerOf(found),
     host: found.LIVEDROP_HOST ?? (found.NODE_ENV === 'production' ? '0.0.0.0' : '127.0.0.1'),
     port: found.LIVEDROP_PORT,
     origins: found.LIVEDROP_ORIGINS,
+    socketIo: found.LIVEDROP_SOCKETIO === 'on',
     docs: found.LIVEDROP_DOCS === 'on',
     pictures: found.LIVEDROP_PICTURES,
     nodeId: found.LIVEDROP_NODE_ID ?? (`node-${randomBytes(5).toString('hex')}` as NodeId),
@@ -96,14 +108,16 @@ function gather(environment: Environment, readFile: (path: string) => string) {
   const objections: Objection[] = []
   for (const name of SETTINGS) {
     const value = environment[name] || undefined
-    const path = notesOn(name).secret === true ? environment[`${name}_FILE`] || undefined : undefined
+    const { secret, mayBeAway } = notesOn(name)
+    const path = secret === true ? environment[`${name}_FILE`] || undefined : undefined
     if (value !== undefined && path !== undefined) {
       objections.push({ variable: name, message: `is set twice, once by ${name}_FILE` })
     }
     try {
       const read = value ?? (path === undefined ? undefined : readFile(path).replace(/\r?\n$/, ''))
-      if (read !== undefined) values[name] = read
-    } catch {
+      if (read !== undefined && !(read === '' && mayBeAway === true)) values[name] = read
+    } catch (error) {
+      if (mayBeAway === true && isMissing(error)) continue
       // The error would name the path, and with `VAR_FILE=the-secret-itself` the path is the secret.
       objections.push({ variable: `${name}_FILE`, message: 'cannot be read' })
     }
@@ -129,6 +143,23 @@ function misconfigured(objections: readonly Objection[]): Fault {
     { problems: lines },
     { message: `the settings are not right:\n  ${lines.join('\n  ')}` },
   )
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+function keysOf(found: z.output<typeof environmentSchema>): KeyMaterial {
+  const keys: KeyMaterial = { secret: found.LIVEDROP_JWT_SECRET }
+  if (found.LIVEDROP_JWT_SECRET_PREVIOUS !== undefined) keys.previousSecret = found.LIVEDROP_JWT_SECRET_PREVIOUS
+  if (found.LIVEDROP_JWT_KEY !== undefined) keys.privateKey = found.LIVEDROP_JWT_KEY
+  if (found.LIVEDROP_JWT_KEY_PREVIOUS !== undefined) keys.previousPrivateKey = found.LIVEDROP_JWT_KEY_PREVIOUS
+  return keys
+}
+
+function issuerOf(found: z.output<typeof environmentSchema>): Issuer | undefined {
+  const { LIVEDROP_JWKS_URL: url, LIVEDROP_JWT_ISSUER: issuer, LIVEDROP_JWT_AUDIENCE: audience } = found
+  return url === undefined || issuer === undefined || audience === undefined ? undefined : { url, issuer, audience }
 }
 
 function readText(path: string): string {

@@ -9,6 +9,7 @@ import { Fault } from '../protocol/faults.ts'
 import { migrate } from '../storage/migrate.ts'
 import { checkPostgresSettings, connectPostgres, type Postgres } from '../storage/postgres.ts'
 import { checkRedisSettings, connectRedis, type RedisConnection } from '../storage/redis.ts'
+import { RedisFanout } from '../storage/redis-fanout.ts'
 import type { Config } from './config.ts'
 import type { NodeLog } from './log.ts'
 
@@ -19,6 +20,8 @@ export interface Dependencies {
   leaseRedis: RedisConnection
   /** Whoever only reads. */
   readRedis: RedisConnection
+  /** To Socket.IO's sockets on other nodes; undefined when Socket.IO is switched off. */
+  fanout: RedisFanout | undefined
   /** What rooms write, and what is published from it. */
   roomPostgres: Postgres
   /** What people ask. */
@@ -33,7 +36,7 @@ const EDGE_CONNECTIONS = 6
 
 /** Throws `misconfigured` with a message for the person who started the node. */
 export async function connectAll(config: Config, log: NodeLog): Promise<Dependencies> {
-  const { redisUrl, natsUrl, databaseUrl, nodeId } = config
+  const { redisUrl, natsUrl, databaseUrl, nodeId, prefix, socketIo } = config
   const opened: (() => Promise<void>)[] = []
   const keep = <Closable extends { close(): Promise<void> }>(one: Closable): Closable => {
     opened.push(() => one.close())
@@ -46,8 +49,10 @@ export async function connectAll(config: Config, log: NodeLog): Promise<Dependen
 
   try {
     const redis = async (name: string) => keep(await connectRedis(redisUrl, { name: `${nodeId}-${name}` }))
-    const [ledgerRedis, leaseRedis, readRedis] = await found('Redis', 'REDIS_URL', redisUrl, () =>
-      Promise.all([redis('ledger'), redis('leases'), redis('reads')]),
+    const openFanout = async () =>
+      keep(await RedisFanout.open(redisUrl, { name: `${nodeId}-socketio`, key: `${prefix}:socketio`, log }))
+    const [ledgerRedis, leaseRedis, readRedis, fanout] = await found('Redis', 'REDIS_URL', redisUrl, () =>
+      Promise.all([redis('ledger'), redis('leases'), redis('reads'), socketIo ? openFanout() : undefined]),
     )
     const bus = keep(NatsBus.open({ url: natsUrl, name: nodeId, log }))
     await found('NATS', 'NATS_URL', natsUrl, async () => {
@@ -58,7 +63,7 @@ export async function connectAll(config: Config, log: NodeLog): Promise<Dependen
     await found('Postgres', 'DATABASE_URL', databaseUrl, () => migrate(edgePostgres.sql))
 
     await refuseUnsafe(config, log, ledgerRedis, edgePostgres)
-    return { ledgerRedis, leaseRedis, readRedis, roomPostgres, edgePostgres, bus, close }
+    return { ledgerRedis, leaseRedis, readRedis, fanout, roomPostgres, edgePostgres, bus, close }
   } catch (cause) {
     await close()
     throw cause

@@ -2,7 +2,7 @@
  * What a node says to whoever runs it: JSON lines on stderr.
  *
  * Secrets are cut out here, by the name of the field and not by the care of the caller: whatever is called
- * authorization, token, cookie, key, password or secret, three levels deep. (stdout belongs to the commands.)
+ * authorization, token, ticket, cookie, key, password or secret, three levels deep. (stdout belongs to the commands.)
  */
 import pino from 'pino'
 import type { Log } from '../rooms/ports.ts'
@@ -16,20 +16,13 @@ export interface NodeLog extends Log {
 }
 
 const SECRETS = [
-  'authorization',
-  'Authorization',
-  'token',
-  'cookie',
-  'key',
-  'password',
-  'passwordHash',
-  'secret',
-  'jwtSecret',
-  'redisUrl',
-  'natsUrl',
-  'databaseUrl',
+  ...['authorization', 'Authorization', 'proxy-authorization', 'cookie', 'Cookie', 'set-cookie', 'Set-Cookie'],
+  ...['token', 'refreshToken', 'ticket', 'key', 'password', 'newPassword', 'passwordHash', 'secret', 'jwtSecret'],
+  ...['previousSecret', 'privateKey', 'previousPrivateKey', 'redisUrl', 'natsUrl', 'databaseUrl'],
 ]
-const DEPTHS = ['', '*.', '*.*.']
+const DEPTHS = ['', '*', '*.*']
+/** In brackets, for a name may have a hyphen. */
+const PATHS = DEPTHS.flatMap((depth) => SECRETS.map((name) => `${depth}["${name}"]`))
 
 export interface LogOptions {
   level: LogLevel
@@ -48,7 +41,7 @@ export function makeLog(options: LogOptions): NodeLog {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
       serializers: { cause: pino.stdSerializers.err },
-      redact: { paths: DEPTHS.flatMap((depth) => SECRETS.map((name) => depth + name)), censor: '[cut]' },
+      redact: { paths: PATHS, censor: '[cut]' },
     },
     options.to ?? pino.destination({ dest: 2, sync: false, minLength: 0 }),
   )

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   if (checkUwsBinary() === 'unknown') log.info('uws.binary_unknown', { platform: process.platform, arch: process.arch })
   // Imported only now: whatever imports the edge loads the binary.
   const { startNode } = await import('./start.ts')
-  const node = await startNode(config, log)
+  const node = await startNode(config, log, () => readConfig(process.env).keys)
   let leaving: { why: string; sinceMs: number } | undefined
   const cutShort = (why: string) => {
     log.error('node.cut_short', { why })

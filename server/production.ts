@@ -32,6 +32,7 @@ const KNOWN_PASSWORDS = new Set([
   'admin',
   'test',
 ])
+const SECRETS = ['LIVEDROP_JWT_SECRET', 'LIVEDROP_JWT_SECRET_PREVIOUS']
 const STORES = ['REDIS_URL', 'NATS_URL', 'DATABASE_URL']
 /** A random secret of 32 bytes has some 28 different ones; one that was typed or repeated has few. */
 const DIFFERENT_BYTES_MIN = 8
@@ -39,12 +40,14 @@ const DIFFERENT_BYTES_MIN = 8
 export function productionObjections(values: Values): Objection[] {
   const objections: Objection[] = []
 
-  const secret = values.LIVEDROP_JWT_SECRET
-  if (secret !== undefined && isGuessable(secret)) {
-    objections.push({
-      variable: 'LIVEDROP_JWT_SECRET',
-      message: 'is a default or repeats itself; use `openssl rand -hex 32`',
-    })
+  for (const variable of SECRETS) {
+    const secret = values[variable]
+    if (secret !== undefined && isGuessable(secret)) {
+      objections.push({ variable, message: 'is a default or repeats itself; use `openssl rand -hex 32`' })
+    }
+  }
+  if (values.LIVEDROP_JWKS_URL?.startsWith('http:') === true) {
+    objections.push({ variable: 'LIVEDROP_JWKS_URL', message: 'must be https: whoever is on the way could add a key' })
   }
   for (const variable of STORES) {
     const why = weakCredentials(values[variable])

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { isNodeId } from '../protocol/ids.ts'
 import { isAddressOrNetwork } from './inbound/addresses.ts'
+import { isSigningKey } from './inbound/key-ring.ts'
 import { isPace, LIMIT_SCOPES, paceOf } from './limits.ts'
 import { LOG_LEVELS } from './log.ts'
 
@@ -41,7 +42,50 @@ const settings = {
   LIVEDROP_JWT_SECRET: z
     .string()
     .refine((secret) => Buffer.byteLength(secret) >= 32, 'at least 32 bytes')
-    .meta({ secret: true, description: 'Signs access tokens (HS256); at least 32 bytes, the same on every node.' }),
+    .meta({
+      secret: true,
+      description:
+        'Keys resume tickets and, without LIVEDROP_JWT_KEY, signs access tokens (HS256); at least 32 bytes, the same on every node.',
+    }),
+  LIVEDROP_JWT_SECRET_PREVIOUS: z
+    .string()
+    .refine((secret) => Buffer.byteLength(secret) >= 32, 'at least 32 bytes')
+    .optional()
+    .meta({
+      ...{ secret: true, mayBeAway: true, otherwise: 'none' },
+      description: 'While secrets are being changed: the one before, whose tokens and tickets are still good.',
+    }),
+  LIVEDROP_JWT_KEY: z
+    .string()
+    .refine(isSigningKey, 'an Ed25519 private key in PEM')
+    .optional()
+    .meta({
+      ...{ secret: true, otherwise: 'none' },
+      description:
+        'Signs access tokens (EdDSA) that others can check by `/.well-known/jwks.json`; the same on every node.',
+    }),
+  LIVEDROP_JWT_KEY_PREVIOUS: z
+    .string()
+    .refine(isSigningKey, 'an Ed25519 private key in PEM')
+    .optional()
+    .meta({
+      ...{ secret: true, mayBeAway: true, otherwise: 'none' },
+      description: 'While keys are being changed: the one before.',
+    }),
+  LIVEDROP_JWKS_URL: urlOf('a URL', 'https:', 'http:').optional().meta({
+    otherwise: 'none',
+    description: 'Keys of an issuer elsewhere, whose access tokens are taken instead of our own; https in production.',
+  }),
+  LIVEDROP_JWT_ISSUER: z
+    .string()
+    .max(256)
+    .optional()
+    .meta({ otherwise: 'none', description: 'With LIVEDROP_JWKS_URL: what `iss` must be.' }),
+  LIVEDROP_JWT_AUDIENCE: z
+    .string()
+    .max(256)
+    .optional()
+    .meta({ otherwise: 'none', description: 'With LIVEDROP_JWKS_URL: what `aud` must be.' }),
   NODE_ENV: z.enum(ENVIRONMENTS).default('development').meta({
     description: 'In `production` unsafe settings are refused.',
   }),
@@ -66,6 +110,10 @@ const settings = {
       description: 'Web pages that may connect, besides those this node serves itself: origins, comma-separated.',
       otherwise: 'none',
     }),
+  LIVEDROP_SOCKETIO: z.enum(['on', 'off']).default('on').meta({
+    description:
+      'Socket.IO at `/socket.io/`, with two more Redis connections. Polling needs a balancer that keeps a client on its node.',
+  }),
   LIVEDROP_DOCS: z.enum(['on', 'off']).default('on').meta({
     description: 'Whether `/docs` and `/docs/ws` show the contract in a browser; the documents are there either way.',
   }),
@@ -129,6 +177,8 @@ export const SETTINGS = Object.keys(settings) as Setting[]
 export interface SettingNotes {
   description?: string
   secret?: boolean
+  /** The file of this secret may be missing or empty: then it is not set. */
+  mayBeAway?: boolean
   /** The default, where the schema cannot say it. */
   otherwise?: string
 }

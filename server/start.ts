@@ -26,7 +26,9 @@ import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
 import { Unwinding } from '../rooms/unwinding.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
+import { AdminActions } from '../storage/accounts/admin-actions.ts'
 import { SignIns } from '../storage/accounts/sign-ins.ts'
+import { StandingBook } from '../storage/accounts/standings.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Creators } from '../storage/creators/creators.ts'
 import { Drops } from '../storage/drops/drops.ts'
@@ -55,9 +57,13 @@ import { connectAll } from './dependencies.ts'
 import { Health } from './health.ts'
 import { Cancellations } from './inbound/cancellations.ts'
 import { Gateway } from './inbound/gateway.ts'
+import { IssuerKeys } from './inbound/issuer-keys.ts'
+import { KeyRing } from './inbound/key-ring.ts'
+import { watchKeys } from './inbound/key-watch.ts'
 import { Outcomes } from './inbound/outcomes.ts'
 import { Passwords } from './inbound/passwords.ts'
 import { SessionRoll } from './inbound/session-roll.ts'
+import { Standings } from './inbound/standings.ts'
 import { Tickets } from './inbound/tickets.ts'
 import { Tokens } from './inbound/tokens.ts'
 import type { NodeLog } from './log.ts'
@@ -75,6 +81,9 @@ import { stopInOrder } from './stop.ts'
 import { Http } from './transports/http.ts'
 import { listen, newApp } from './transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from './transports/native.ts'
+import { allOf } from './transports/peer.ts'
+import { serveSocketIo } from './transports/socketio.ts'
+import { Pollers } from './transports/socketio-pollers.ts'
 
 export interface RunningNode {
   /** `http://host:port` */
@@ -85,7 +94,8 @@ export interface RunningNode {
 
 const LETTERS_WAITING_MAX = 20_000
 
-export async function startNode(config: Config, log: NodeLog): Promise<RunningNode> {
+/** `readKeys`: the keys as they are set now, to be changed without a restart. */
+export async function startNode(config: Config, log: NodeLog, readKeys = () => config.keys): Promise<RunningNode> {
   const { nodeId: node, prefix } = config
   const random = Math.random
   const subjects = subjectsOf(prefix)
@@ -122,7 +132,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
 
   // --- the edge, outward: who is told what ---------------------------------------------------------------------------
   const app = newApp()
-  const broadcaster = nativeBroadcaster(app)
+  const pollers = new Pollers()
+  const broadcaster = allOf(nativeBroadcaster(app), pollers)
   const notices = new Notices({ clock, log, follows, broadcaster })
   const viewerCounts = new ViewerCounts(wire)
   const hub = new Hub({
@@ -187,8 +198,16 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   ears.push(inboxWriter)
 
   // --- the edge, inward: who may ask what ----------------------------------------------------------------------------
-  const tokens = new Tokens(config.jwtSecret)
-  const tickets = new Tickets(config.jwtSecret, () => clock.nowMs())
+  const nowMs = () => clock.nowMs()
+  const standingBook = new StandingBook(edgePostgres.sql, { accountsAreElsewhere: config.issuer !== undefined })
+  const standings = new Standings({ ...wire, book: standingBook, hub })
+  const ring = new KeyRing(config.keys, nowMs)
+  ears.push(await standings.start(), watchKeys({ read: readKeys, ring, clock, log }, config.keys))
+  const issuerKeys = config.issuer && new IssuerKeys({ issuer: config.issuer, clock, log })
+  issuerKeys?.start()
+  if (issuerKeys !== undefined) ears.push(issuerKeys)
+  const tokens = new Tokens(issuerKeys ?? ring, { nowMs, judge: standings })
+  const tickets = new Tickets(ring, nowMs, standings)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
   const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
   const gateway = new Gateway({
@@ -210,7 +229,8 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
   ears.push(hearTouches(wire, [kept, dropPages]))
   const api = apiRoutes({
     ...{ drops, dropPages, orders, stock, rooms, replanning, herald, settlements, cancellations, tokens, health },
-    nowMs: () => clock.nowMs(),
+    ...{ nowMs, standingBook, standings, actions: new AdminActions(edgePostgres.sql) },
+    publicKeys: () => (issuerKeys === undefined ? ring.publicKeys : []),
     accounts: new Accounts(edgePostgres.sql),
     signIns: new SignIns(edgePostgres.sql),
     signInGuard: admission.signIns,
@@ -232,7 +252,10 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
 
   // --- the door ------------------------------------------------------------------------------------------------------
   const { addresses, rest, door } = admission
-  serveNative(app, { gateway, log, origins: config.origins, door: { keeper: door, addresses } })
+  const sockets = { gateway, log, origins: config.origins, door: { keeper: door, addresses } }
+  serveNative(app, sockets)
+  const { fanout } = stores
+  const socketIo = fanout && serveSocketIo(app, { ...sockets, pollers, fanout })
   const http = new Http({
     ...{ routes, tokens, log, addresses, kept, admission: rest },
     origins: config.origins,
@@ -253,7 +276,7 @@ export async function startNode(config: Config, log: NodeLog): Promise<RunningNo
       return stopInOrder(
         {
           ...{ health, listener, http, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher },
-          ...{ app, clock, stores, log },
+          ...{ app, socketIo, clock, stores, log },
         },
         config.graceMs,
       )

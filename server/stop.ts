@@ -2,12 +2,12 @@
  * How a node leaves, in the one order that loses nothing and crashes nothing.
  *
  *   not ready any more, no new sockets, no new rooms -> rooms passed on -> peers sent away, a few at a time -> nobody is
- *   listened to, what is being answered is answered -> goodbye to the other nodes -> what is left of the outbox -> the app
- *   -> the stores
+ *   listened to, what is being answered is answered -> goodbye to the other nodes -> what is left of the outbox ->
+ *   Socket.IO -> the app -> the stores
  *
  * Until the last peer has been sent away this node works for those who are still here, over rooms that run elsewhere by
  * then, and its port answers: a load balancer can ask `/readyz` and hear no, and a request that it had already sent on is
- * answered, not refused. The stores go last: whatever still ends on the way may need them.
+ * answered, not refused. The stores go last: whatever still ends on the way may need them, Socket.IO's adapter most of all.
  */
 import type { Subscription } from '../bus/bus.ts'
 import type { Members } from '../bus/members.ts'
@@ -39,6 +39,7 @@ export interface Parts {
   ears: readonly Subscription[]
   publisher: OutboxPublisher
   app: { close(): void }
+  socketIo: { close(): Promise<void> } | undefined
   clock: RedisClock
   stores: Dependencies
   log: NodeLog
@@ -71,6 +72,7 @@ export async function stopInOrder(parts: Parts, graceMs: number): Promise<void> 
   await members.stop()
   await Promise.all(ears.map((ear) => ear.stop()))
   await publisher.stop(graceMs * PUBLISH_SHARE)
+  await parts.socketIo?.close()
   app.close()
   clock.stop()
   await stores.close()

@@ -68,6 +68,8 @@ export class RedisConnection {
       connectionName: `livedrop-${name}`,
       autoResendUnfulfilledCommands: false,
       enableOfflineQueue: false,
+      // Its own would be promises that nobody catches: who subscribes does it again (storage/redis-fanout.ts).
+      autoResubscribe: false,
       maxRetriesPerRequest: 0,
       commandTimeout: COMMAND_TIMEOUT_MS,
       socketTimeout: SILENT_SOCKET_MS,

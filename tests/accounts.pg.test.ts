@@ -21,7 +21,7 @@ describe('Accounts', () => {
 
     expect(made).toEqual({ userId: made.userId, email: 'Ana@example.org', displayName: 'Ana', role: 'fan' })
     expect(await accounts.byId(made.userId)).toEqual(made)
-    expect(await accounts.byEmail('ANA@example.ORG')).toEqual({ ...made, passwordHash: '$hash' })
+    expect(await accounts.byEmail('ANA@example.ORG')).toEqual({ ...made, passwordHash: '$hash', isBanned: false })
   })
 
   it('[P22] gives an address to one account only, also when two ask at once', async () => {

@@ -57,7 +57,7 @@ const TEXTS = [
 const OTHERS = [null, true, 0, -1, 0.5, -0, 1e21, 2 ** 53 + 1, [], [[]], {}, [null], { $ne: null }, { length: 1 }]
 const NUMBERS = ['1', '0x1', '', 'one', Number.MIN_VALUE, -1, 1.5, 1e21, 2 ** 53 + 1]
 /** Free text that is kept as it came. Everything else has a form. */
-const FREE = /(?:^|\.)(?:title|description|displayName|password|prefer|accept|text|query\.q)$/
+const FREE = /(?:^|\.)(?:title|description|displayName|password|reason|prefer|accept|text|query\.q)$/
 
 const LEAKS = /\bat .*\.[jt]s:\d+|node_modules|select .* from|insert into|stack|ECONN|postgres:|redis:/i
 
@@ -92,7 +92,16 @@ async function attackedNode() {
     return { verdict: 'accepted' }
   }
   const node = await httpNode({ routes: world.routes, tokens: world.tokens })
-  const [creator, fan] = [await world.person('creator'), await world.person('fan')]
+  const [creator, fan, admin] = [await world.person('creator'), await world.person('fan'), await world.person('admin')]
+  const tokenFor = (who: Endpoint['who']) =>
+    (who === 'signed_in' ? fan : who.includes('creator') ? creator : admin).token
+  const { password } = examples('changePassword').body as { password: string }
+  const fanAccount = world.accounts.get(fan.user)
+  if (fanAccount !== undefined) fanAccount.passwordHash = await world.world.passwords.hash(password)
+  const { id: userId } = examples('banUser').params as { id: UserId }
+  world.accounts.set(userId, {
+    ...{ userId, email: 'somebody@example.com', displayName: 'Somebody', role: 'fan', passwordHash: '' },
+  })
 
   const ids = examples('readDrop').params as { id: DropId }
   world.drop(creator.creator, {
@@ -122,7 +131,7 @@ async function attackedNode() {
     const { params = {}, query = {}, headers = {}, body } = { ...row.example, ...parts } as Parts
     const path = row.path.replace(/:(\w+)/g, (_, name) => escaped((params as Record<string, string>)[name] ?? ''))
     const search = Object.entries(query as object).map(([name, value]) => `${name}=${escaped(String(value))}`)
-    const who = row.who === 'anyone' ? {} : { token: row.who === 'signed_in' ? fan.token : creator.token }
+    const who = row.who === 'anyone' ? {} : { token: tokenFor(row.who) }
     return node.call(row.method.toUpperCase(), path + (search.length === 0 ? '' : `?${search.join('&')}`), {
       ...who,
       ...(row.key === 'none' ? {} : { key: `key-${calls}` }),
@@ -259,6 +268,7 @@ function mayBeTaken(row: string, at: Place, hostile: unknown): boolean {
   if (row === 'changeDrop' && takenAway && hostile === null) return true
 
   const name = at.filter((part) => typeof part === 'string').join('.')
+  if (name === 'body.everywhere') return hostile === true
   if (name === 'body.images') return Array.isArray(hostile) && hostile.length === 0
   if (name === 'query.unread') return hostile === 'true'
   if (typeof hostile !== 'string') return false

@@ -5,6 +5,7 @@ import type { LinesText } from '../protocol/lines.ts'
 import { DropPages } from '../server/api/drop-pages.ts'
 import { apiRoutes } from '../server/api/routes.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
+import { SignIns } from '../storage/accounts/sign-ins.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Drops } from '../storage/drops/drops.ts'
 import { OrderReader } from '../storage/orders/order-reader.ts'
@@ -26,6 +27,7 @@ beforeAll(async () => {
   const routes = apiRoutes({
     ...fake.world,
     accounts: new Accounts(sql),
+    signIns: new SignIns(sql),
     products: new Products(sql),
     drops: new Drops(sql),
     dropPages: new DropPages({

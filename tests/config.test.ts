@@ -1,4 +1,5 @@
 /** Settings, and that nothing secret is ever said about them. */
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
 import { describeConfig, type Environment, readConfig } from '../server/config.ts'
@@ -20,6 +21,16 @@ const production = {
   LIVEDROP_JWT_SECRET: SECRET,
 }
 
+const issuer = {
+  LIVEDROP_JWKS_URL: 'https://id.example.com/jwks',
+  LIVEDROP_JWT_ISSUER: 'https://id.example.com',
+  LIVEDROP_JWT_AUDIENCE: 'livedrop',
+}
+const pemOf = (type: 'ed25519' | 'ed448') =>
+  generateKeyPairSync(type as 'ed25519')
+    .privateKey.export({ format: 'pem', type: 'pkcs8' })
+    .toString()
+
 function problems(environment: Environment, readFile?: (path: string) => string): string[] {
   try {
     readConfig(environment, readFile)
@@ -32,6 +43,12 @@ function problems(environment: Environment, readFile?: (path: string) => string)
 }
 
 describe('settings', () => {
+  it('[CC9] serve Socket.IO unless it is switched off', () => {
+    expect(readConfig(base).socketIo).toBe(true)
+    expect(readConfig({ ...base, LIVEDROP_SOCKETIO: 'off' }).socketIo).toBe(false)
+    expect(problems({ ...base, LIVEDROP_SOCKETIO: 'no' })).toEqual(['LIVEDROP_SOCKETIO must be one of on, off'])
+  })
+
   it('[G1] four must be given, and the others have defaults', () => {
     const config = readConfig(base)
 
@@ -65,6 +82,7 @@ describe('settings', () => {
     ['DATABASE_URL', 'mysql://u:hunter2@x/y'],
     ['LIVEDROP_JWT_SECRET', 'hunter2'],
     ['LIVEDROP_JWT_SECRET', 'hunter2'.padEnd(31, 'x')],
+    ['LIVEDROP_JWT_KEY', '-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----'],
     ['LIVEDROP_PORT', '-1'],
     ['LIVEDROP_PORT', '1e3'],
     ['LIVEDROP_PORT', 'hunter2'],
@@ -109,6 +127,12 @@ describe('settings', () => {
     ['a default password', { DATABASE_URL: 'postgres://ld:postgres@db/livedrop' }, 'DATABASE_URL'],
     ['a default password in escapes', { DATABASE_URL: 'postgres://ld:%70ostgres@db/livedrop' }, 'DATABASE_URL'],
     ['a broken escape', { DATABASE_URL: 'postgres://ld:%zz@db/livedrop' }, ''],
+    [
+      'a default as the previous secret',
+      { LIVEDROP_JWT_SECRET_PREVIOUS: 'changeme'.repeat(5) },
+      'LIVEDROP_JWT_SECRET_PREVIOUS',
+    ],
+    ['keys that come by http', { ...issuer, LIVEDROP_JWKS_URL: 'http://id.example.com/jwks' }, 'LIVEDROP_JWKS_URL'],
     ['no limits at all', { LIVEDROP_LIMITS: 'none' }, 'LIVEDROP_LIMITS'],
     ['any origin', { LIVEDROP_ORIGINS: 'https://shop.example.com, *' }, 'LIVEDROP_ORIGINS'],
   ])('[G4] production refuses %s', (_, change, variable) => {
@@ -116,6 +140,50 @@ describe('settings', () => {
 
     expect(said.map((line) => line.split(' ')[0])).toEqual(variable === '' ? [] : [variable])
     expect(problems({ ...base, ...change, NODE_ENV: 'development' })).toEqual([])
+  })
+
+  it('[AA18] what signs tokens and what checks them is given once, and whole', () => {
+    const LIVEDROP_JWT_KEY = pemOf('ed25519')
+    const LIVEDROP_JWT_KEY_PREVIOUS = pemOf('ed25519')
+
+    expect(readConfig({ ...base, LIVEDROP_JWT_KEY, LIVEDROP_JWT_KEY_PREVIOUS }).keys).toEqual({
+      ...{ secret: SECRET, privateKey: LIVEDROP_JWT_KEY, previousPrivateKey: LIVEDROP_JWT_KEY_PREVIOUS },
+    })
+    expect(readConfig({ ...base, ...issuer }).issuer).toMatchObject({ audience: 'livedrop' })
+    expect(problems({ ...base, LIVEDROP_JWKS_URL: issuer.LIVEDROP_JWKS_URL })).toEqual([
+      'LIVEDROP_JWT_ISSUER is not set, and LIVEDROP_JWKS_URL is',
+      'LIVEDROP_JWT_AUDIENCE is not set, and LIVEDROP_JWKS_URL is',
+    ])
+    expect(problems({ ...base, LIVEDROP_JWT_ISSUER: 'x' })).toEqual([
+      'LIVEDROP_JWT_ISSUER is set, and LIVEDROP_JWKS_URL is not',
+    ])
+    expect(problems({ ...base, ...issuer, LIVEDROP_JWT_KEY })).toEqual([
+      'LIVEDROP_JWT_KEY signs tokens here, and LIVEDROP_JWKS_URL says that others do',
+    ])
+    expect(problems({ ...base, LIVEDROP_JWT_KEY_PREVIOUS })).toEqual([
+      'LIVEDROP_JWT_KEY is not set, and LIVEDROP_JWT_KEY_PREVIOUS is',
+    ])
+    expect(problems({ ...base, LIVEDROP_JWT_KEY: pemOf('ed448') })).toEqual([
+      'LIVEDROP_JWT_KEY must be an Ed25519 private key in PEM',
+    ])
+  })
+
+  it('[AA3] the file of a previous key may be away or empty, no other file may', () => {
+    const away = () => {
+      throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+    }
+    const forbidden = () => {
+      throw Object.assign(new Error('not yours'), { code: 'EACCES' })
+    }
+    const file = { ...base, LIVEDROP_JWT_SECRET_PREVIOUS_FILE: '/run/secrets/previous' }
+
+    expect(readConfig(file, away).keys).toEqual({ secret: SECRET })
+    expect(readConfig(file, () => '\n').keys).toEqual({ secret: SECRET })
+    expect(readConfig(file, () => `${SECRET}x`).keys).toEqual({ secret: SECRET, previousSecret: `${SECRET}x` })
+    expect(problems(file, forbidden)).toEqual(['LIVEDROP_JWT_SECRET_PREVIOUS_FILE cannot be read'])
+    expect(problems({ ...base, LIVEDROP_JWT_KEY_FILE: '/run/secrets/key' }, away)).toEqual([
+      'LIVEDROP_JWT_KEY_FILE cannot be read',
+    ])
   })
 
   it('[G5] the documentation is made from the schema', () => {
@@ -159,7 +227,13 @@ describe('the limits', () => {
 })
 
 describe('the log', () => {
-  it('[G6] cuts out what is secret, by its name', () => {
+  const SECRET_NAMES = [
+    ...['authorization', 'Authorization', 'proxy-authorization', 'cookie', 'Cookie', 'set-cookie', 'Set-Cookie'],
+    ...['token', 'refreshToken', 'ticket', 'key', 'password', 'newPassword', 'passwordHash', 'secret', 'jwtSecret'],
+    ...['previousSecret', 'privateKey', 'previousPrivateKey', 'redisUrl', 'natsUrl', 'databaseUrl'],
+  ]
+
+  it('[G6, AA17] cuts out what is secret, by its name', () => {
     const written: string[] = []
     const log = makeLog({ level: 'debug', node: 'node-1', to: { write: (line) => void written.push(line) } })
     const secret = 'hunter2'
@@ -168,13 +242,16 @@ describe('the log', () => {
     log.warn('order.sent', { order: { claim: { key: secret, password: secret } }, drop: 'd1' })
     log.error('broke', { cause: new Fault('unavailable', { password: secret, host: 'h' }) })
     log.debug('config', { config: { jwtSecret: secret, redisUrl: secret } })
+    for (const name of SECRET_NAMES) {
+      log.info('deep', { [name]: secret, one: { [name]: secret, two: { [name]: secret } } })
+    }
 
     expect(written.join('')).not.toContain(secret)
     const lines = written.map((line) => JSON.parse(line))
     expect(lines[0]).toMatchObject({ level: 'info', node: 'node-1', event: 'signed.in', token: '[cut]' })
     expect(lines[1]).toMatchObject({ level: 'warn', drop: 'd1' })
     expect(lines[2]).toMatchObject({ level: 'error', cause: { code: 'unavailable', facts: { host: 'h' } } })
-    expect(lines).toHaveLength(4)
+    expect(lines).toHaveLength(4 + SECRET_NAMES.length)
   })
 
   it('[G6] says nothing below its level', () => {

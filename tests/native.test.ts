@@ -6,22 +6,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { encode } from '../protocol/codec.ts'
 import type { Down } from '../protocol/down.ts'
-import { Gateway } from '../server/inbound/gateway.ts'
-import { Outcomes } from '../server/inbound/outcomes.ts'
-import { ROLL_LIMITS, SessionRoll } from '../server/inbound/session-roll.ts'
-import { Tickets } from '../server/inbound/tickets.ts'
-import { DropReader } from '../server/outbound/drop-view-reader.ts'
-import { Hub } from '../server/outbound/hub.ts'
-import { Mine } from '../server/outbound/mine.ts'
-import { listen, newApp } from '../server/transports/http-listener.ts'
-import { nativeBroadcaster, serveNative } from '../server/transports/native.ts'
-import { at, EdgeWorld } from './builders/edge-world.ts'
-import { buyer, dropOf } from './builders/people.ts'
+import type { ROLL_LIMITS } from '../server/inbound/session-roll.ts'
+import { type EdgeNode, edgeNode, ORIGIN, SHOES } from './builders/edge-node.ts'
+import { at } from './builders/edge-world.ts'
+import { buyer } from './builders/people.ts'
 
-const SHOES = dropOf('shoes')
 const JSON_PROTOCOL = 'livedrop.v1.json'
 const MSGPACK_PROTOCOL = 'livedrop.v1.msgpack'
-const ORIGIN = 'https://drops.example'
 
 const order = (id: number, extra: object = {}) => ({
   type: 'order',
@@ -32,74 +23,15 @@ const order = (id: number, extra: object = {}) => ({
   ...extra,
 })
 
-/** A real node's edge. Its clock is the machine's, its limits may be short. */
 async function serve(limits: Partial<typeof ROLL_LIMITS> = {}) {
-  const world = new EdgeWorld()
-  world.addDrop(SHOES)
-  const clock = {
-    nowMs: Date.now,
-    monotonicMs: () => performance.now(),
-    after: (ms: number, call: () => void) => {
-      const timer = setTimeout(call, ms)
-      return { cancel: () => clearTimeout(timer) }
-    },
-  }
-  const failures: string[] = []
-  const log = {
-    info: () => undefined,
-    warn: () => undefined,
-    error: (event: string, facts?: object) => failures.push(`${event} ${JSON.stringify(facts)}`),
-  }
-  const app = newApp()
-  const pages = { byId: async () => world.pages.get(SHOES) }
-  const ledger = { read: async () => world.rooms.get(SHOES), positions: async () => [at(1, 1)] }
-  const orders = { mine: async () => new Map(), states: async () => new Map() }
-  const hub = new Hub({
-    clock,
-    random: Math.random,
-    log,
-    broadcaster: nativeBroadcaster(app),
-    reader: new DropReader(pages, ledger, clock),
-    mine: new Mine(orders, clock),
-    feed: { watch: () => ({ stop: async () => undefined }) },
-  })
-  const roll = new SessionRoll(clock, Math.random, { ...ROLL_LIMITS, ...limits })
-  const gateway = new Gateway({
-    clock,
-    random: Math.random,
-    log,
-    hub,
-    roll,
-    outcomes: new Outcomes(ledger, orders, pages, clock),
-    tickets: new Tickets('a secret for tests', Date.now),
-    cancellations: { cancel: async () => ({ said: 'unknown' }) },
-    tokens: {
-      verify: async (token) => {
-        if (!token.startsWith('token-of-')) return token === 'old' ? 'expired' : 'invalid'
-        return { user: buyer(token.slice(9)), role: 'fan', expiresAtMs: Date.now() + 900_000 }
-      },
-    },
-    rooms: { order: async (drop, claim) => world.order(drop, claim) },
-  })
-  serveNative(app, { gateway, log, origins: [ORIGIN] })
-  app.any('/*', (res) => {
-    res.writeStatus('404 Not Found').end('no such page')
-  })
-  const { port } = await listen(app, '127.0.0.1', 0)
-  roll.start()
-  const node = { world, hub, roll, failures, port, url: `ws://127.0.0.1:${port}/ws`, app }
-  stops.push(() => {
-    roll.stop()
-    hub.stop()
-    app.close()
-  })
+  const node = await edgeNode(limits)
+  stops.push(node.stop)
   return node
 }
-type Node = Awaited<ReturnType<typeof serve>>
 
-const stops: (() => void)[] = []
-afterEach(() => {
-  for (const stop of stops.splice(0)) stop()
+const stops: (() => unknown)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop()
 })
 
 /** A client of `ws`, with everything it heard. */
@@ -108,7 +40,7 @@ class Phone {
   readonly heard: Down[] = []
   closed: { code: number; reason: string } | undefined
 
-  constructor(node: Node, protocols: string | string[] = JSON_PROTOCOL, options: object = {}, query = '') {
+  constructor(node: EdgeNode, protocols: string | string[] = JSON_PROTOCOL, options: object = {}, query = '') {
     this.socket = new WebSocket(node.url + query, protocols, { perMessageDeflate: false, ...options })
     this.socket.on('message', (bytes: Buffer, isBinary) => {
       const value = isBinary ? unpack(bytes) : JSON.parse(bytes.toString())
@@ -154,7 +86,7 @@ class Phone {
   }
 }
 
-async function greeted(node: Node, protocol = JSON_PROTOCOL, name = 'ana'): Promise<Phone> {
+async function greeted(node: EdgeNode, protocol = JSON_PROTOCOL, name = 'ana'): Promise<Phone> {
   const phone = await new Phone(node, protocol).open()
   await phone.asks({ type: 'hello', token: `token-of-${name}` })
   return phone
@@ -228,7 +160,7 @@ describe('the handshake', () => {
   })
 
   it('[S2] without a hello ends in 3502', async () => {
-    const node = await serve({ greetWithinMs: 50, lookEveryMs: 10 })
+    const node = await serve({ greetWithinMs: 500, lookEveryMs: 10 })
     const silent = new Phone(node)
     const polite = await new Phone(node).open()
     polite.say({ type: 'hello' })
@@ -478,7 +410,7 @@ describe('leaving', () => {
 })
 
 /** Long news, until one of two sockets is gone; answers the seqs of what was told. */
-async function tellUntil(node: Node, afterEach: () => void, atOnce = 2): Promise<number[]> {
+async function tellUntil(node: EdgeNode, afterEach: () => void, atOnce = 2): Promise<number[]> {
   const seqs: number[] = []
   while (node.roll.size === 2 && seqs.length < 20_000) {
     for (let n = 0; n < atOnce; n += 1) {

@@ -90,7 +90,7 @@ describe('notices', () => {
     notices.heard(notice('e1'))
     notices.heard(notice('e1'))
 
-    expect(broadcasts).toEqual([`creator/${cleo}/json`, `creator/${cleo}/msgpack`])
+    expect(broadcasts).toEqual(['json', 'msgpack', 'socketio'].map((encoding) => `creator/${cleo}/${encoding}`))
   })
 
   it('[Y10] begin and end with a follow, at once, on open connections', async () => {

@@ -12,7 +12,10 @@ const SECRET = 'a secret for tests, 32 bytes at least, known to nobody'
 const NOW_MS = 1_800_000_000_000
 const MINUTE_MS = 60_000
 const SHOES = dropOf('shoes')
-const ANA: Identity = { user: buyer('ana'), role: 'creator', expiresAtMs: NOW_MS + 15 * MINUTE_MS }
+const ANA: Identity = {
+  ...{ user: buyer('ana'), role: 'creator', expiresAtMs: NOW_MS + 15 * MINUTE_MS },
+  ...{ issuedAtMs: NOW_MS, standing: 7 },
+}
 const order = { type: 'order', id: 1, drop: SHOES, key: 'k1', lines: [{ sku: 'shoe', qty: 1 }] }
 
 let nowMs = NOW_MS
@@ -36,7 +39,7 @@ describe('a ticket', () => {
   it('[J1] says who it was given to, on every node that has the secret, for ten minutes and not a moment longer', () => {
     const ticket = tickets().issue(ANA)
 
-    expect(ticket).toMatch(/^[\w-]{88}$/)
+    expect(ticket).toMatch(/^[\w-]{104}$/)
     expect(tickets().verify(ticket)).toEqual(ANA)
     nowMs = NOW_MS + 10 * MINUTE_MS - 1
     expect(new Tickets(SECRET, () => nowMs).verify(ticket)).toEqual(ANA)
@@ -75,10 +78,10 @@ describe('a ticket', () => {
   it.each<[string, string]>([
     ['nothing', ''],
     ['dots', '...'],
-    ['zeros', 'A'.repeat(88)],
-    ['ones', '_'.repeat(88)],
-    ['not base64url', '+/'.repeat(44)],
-    ['look-alike letters', '\u0410'.repeat(88)],
+    ['zeros', 'A'.repeat(104)],
+    ['ones', '_'.repeat(104)],
+    ['not base64url', '+/'.repeat(52)],
+    ['look-alike letters', '\u0410'.repeat(104)],
     ['a token', `${'e'.repeat(20)}.${'e'.repeat(23)}.${'e'.repeat(43)}`],
     ['a very long text', 'A'.repeat(512)],
     ['the ticket of another secret', tickets('another secret that is also long enough').issue(ANA)],
@@ -88,7 +91,7 @@ describe('a ticket', () => {
 
   it('[J2] is signed with a key of its own, not with the secret of the tokens', () => {
     const desk = tickets()
-    const body = Buffer.from(desk.issue(ANA), 'base64url').subarray(0, 34)
+    const body = Buffer.from(desk.issue(ANA), 'base64url').subarray(0, 46)
     const signed = (key: string | Buffer, said = body) =>
       Buffer.concat([said, createHmac('sha256', key).update(said).digest()]).toString('base64url')
     const key = (label: string) => Buffer.from(hkdfSync('sha256', SECRET, '', label, 32))
@@ -98,20 +101,20 @@ describe('a ticket', () => {
       return said
     }
 
-    expect(desk.verify(signed(key('livedrop resume ticket v1')))).toEqual(ANA)
-    for (const bad of [signed(SECRET), signed(key('')), signed(key('livedrop resume ticket v1 key id')), signed('')]) {
+    expect(desk.verify(signed(key('livedrop resume ticket v2')))).toEqual(ANA)
+    for (const bad of [signed(SECRET), signed(key('')), signed(key('livedrop resume ticket v2 key id')), signed('')]) {
       expect(desk.verify(bad)).toBe('invalid')
     }
     // Signed rightly, yet nothing that was ever issued: a version, a role, a key id and a user that are none.
     for (const [place, byte] of [
       [0, 0],
-      [0, 2],
+      [0, 1],
       [1, 3],
       [1, 255],
       [2, 1 + (body[2] ?? 0)],
       [12, 0xff],
     ] as const) {
-      expect(desk.verify(signed(key('livedrop resume ticket v1'), changed(place, byte)))).toBe('invalid')
+      expect(desk.verify(signed(key('livedrop resume ticket v2'), changed(place, byte)))).toBe('invalid')
     }
   })
 })

@@ -25,7 +25,7 @@ function forge(claims: unknown, header = HEADER, secret = SECRET): string {
 let nowMs = NOW_MS
 const tokens = () => {
   nowMs = NOW_MS
-  return new Tokens(SECRET, () => nowMs)
+  return new Tokens(SECRET, { nowMs: () => nowMs })
 }
 
 describe('tokens', () => {
@@ -34,13 +34,13 @@ describe('tokens', () => {
     const { token, expiresAtMs } = await issuer.issue({ user: ANA, role: 'creator' }, 60_000)
 
     expect(expiresAtMs).toBe(NOW_MS + 60_000)
-    expect(await issuer.verify(token)).toEqual({ user: ANA, role: 'creator', expiresAtMs })
+    expect(await issuer.verify(token)).toEqual({ user: ANA, role: 'creator', expiresAtMs, issuedAtMs: NOW_MS })
     nowMs = expiresAtMs - 1
     expect(await tokens().verify(token)).toMatchObject({ user: ANA })
     nowMs = expiresAtMs
     expect(await issuer.verify(token)).toBe('expired')
     nowMs = expiresAtMs
-    expect(await new Tokens(SECRET, () => nowMs).verify(token)).toBe('expired')
+    expect(await new Tokens(SECRET, { nowMs: () => nowMs }).verify(token)).toBe('expired')
   })
 
   it('[T1] one that any other library signs with the secret and the same claims is as good', async () => {
@@ -48,7 +48,7 @@ describe('tokens', () => {
   })
 
   it('[T1] another secret makes another world', async () => {
-    const { token } = await new Tokens('another secret that is also long enough', () => NOW_MS).issue({
+    const { token } = await new Tokens('another secret that is also long enough', { nowMs: () => NOW_MS }).issue({
       user: ANA,
       role: 'admin',
     })
@@ -190,7 +190,7 @@ describe('tokens', () => {
   })
 
   it('[T4] a token is verified once, however often its phone comes back, and only good ones are remembered', async () => {
-    const known = new Tokens(SECRET, () => NOW_MS, 3)
+    const known = new Tokens(SECRET, { nowMs: () => NOW_MS, rememberedMax: 3 })
     const issued = await Promise.all(Array.from({ length: 4 }, () => known.issue({ user: ANA, role: 'fan' })))
     const [first = '', second = '', third = '', fourth = ''] = issued.map(({ token }) => token)
 

@@ -27,6 +27,8 @@ const DOORS: Record<string, RegExp> = {
   msgpackr: /^protocol\/codec\.ts$/,
   jose: /^server\/inbound\/tokens\.ts$/,
   '@node-rs/argon2': /^server\/inbound\/passwords\.ts$/,
+  'socket.io': /^server\/transports\/socketio[a-z-]*\.ts$/,
+  '@socket.io/redis-adapter': /^server\/transports\/socketio\.ts$/,
   pino: /^server\/log\.ts$/,
 }
 

@@ -3,6 +3,8 @@
  *
  * `token` goes into `Authorization: Bearer` and lasts a quarter of an hour. `refreshToken` is good once, within 30 days,
  * for the next pair; whoever sends it a second time ends the sign-in, for then two have it.
+ *
+ * Where an issuer elsewhere signs the tokens (LIVEDROP_JWKS_URL), everything here that would issue one is `conflict`.
  */
 import { z } from 'zod'
 import { userIdSchema } from '../ids.ts'
@@ -69,7 +71,7 @@ export const register = endpoint({
     role: z.enum(['fan', 'creator']),
   }),
   answers: { 201: signedInSchema },
-  refusals: ['conflict'],
+  refusals: ['conflict', 'unauthorized'],
   example: {
     body: { email: 'ana@example.com', password: 'correct horse battery', displayName: 'Ana', role: 'fan' },
     answers: { 201: anaSignedIn },
@@ -81,14 +83,15 @@ export const login = endpoint({
   method: 'post',
   path: '/v1/auth/login',
   tag: 'auth',
-  summary: 'Sign in. An unknown e-mail and a wrong password are answered alike.',
+  summary:
+    'Sign in. An unknown e-mail and a wrong password are answered alike; who is banned is told after the password.',
   who: 'anyone',
   limit: 'sign_in',
   key: 'none',
   cache: 'private',
   body: z.strictObject({ email: emailSchema, password: z.string().min(1).max(128) }),
   answers: { 200: signedInSchema },
-  refusals: ['invalid_credentials'],
+  refusals: ['invalid_credentials', 'forbidden', 'conflict', 'unauthorized'],
   example: {
     body: { email: 'ana@example.com', password: 'correct horse battery' },
     answers: { 200: anaSignedIn },
@@ -107,7 +110,7 @@ export const refresh = endpoint({
   cache: 'private',
   body: z.strictObject({ refreshToken: refreshTokenSchema }),
   answers: { 200: signedInSchema },
-  refusals: ['unauthorized'],
+  refusals: ['unauthorized', 'conflict'],
   example: { body: { refreshToken: REFRESH_TOKEN }, answers: { 200: anaSignedIn } },
 })
 
@@ -116,15 +119,17 @@ export const logout = endpoint({
   method: 'post',
   path: '/v1/auth/logout',
   tag: 'auth',
-  summary: 'End the sign-in of a refresh token. An access token of it lasts until its own end.',
+  summary:
+    'End the sign-in of a refresh token; its access token lasts until its own end. `everywhere`: end every sign-in, ' +
+    'token and connection of the user, on all nodes within a second.',
   who: 'anyone',
   limit: 'sign_in',
   key: 'none',
   cache: 'private',
-  body: z.strictObject({ refreshToken: refreshTokenSchema }),
+  body: z.strictObject({ refreshToken: refreshTokenSchema, everywhere: z.boolean().optional() }),
   answers: { 200: z.object({ signedIn: z.literal(false) }) },
   refusals: [],
-  example: { body: { refreshToken: REFRESH_TOKEN }, answers: { 200: { signedIn: false } } },
+  example: { body: { refreshToken: REFRESH_TOKEN, everywhere: true }, answers: { 200: { signedIn: false } } },
 })
 
 export const me = endpoint({
@@ -140,4 +145,58 @@ export const me = endpoint({
   answers: { 200: accountSchema },
   refusals: [],
   example: { answers: { 200: ana } },
+})
+
+export const changePassword = endpoint({
+  name: 'changePassword',
+  method: 'post',
+  path: '/v1/me/password',
+  tag: 'auth',
+  summary: 'Change the password. Every sign-in, token and connection ends, and the answer is a new pair.',
+  who: 'signed_in',
+  limit: 'sign_in',
+  key: 'none',
+  cache: 'private',
+  body: z.strictObject({ password: z.string().min(1).max(128), newPassword: passwordSchema }),
+  answers: { 200: signedInSchema },
+  refusals: ['invalid_credentials', 'conflict'],
+  example: {
+    body: { password: 'correct horse battery', newPassword: 'staple of a better horse' },
+    answers: { 200: anaSignedIn },
+  },
+})
+
+export const readKeys = endpoint({
+  name: 'readKeys',
+  method: 'get',
+  path: '/.well-known/jwks.json',
+  tag: 'auth',
+  summary: 'The public keys that access tokens can be checked by (RFC 7517); none where they are signed with a secret.',
+  who: 'anyone',
+  limit: 'read',
+  key: 'none',
+  cache: 'public',
+  answers: {
+    200: z.object({
+      keys: z.array(
+        z.object({
+          ...{ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string() },
+          ...{ kid: z.string(), alg: z.literal('EdDSA'), use: z.literal('sig') },
+        }),
+      ),
+    }),
+  },
+  refusals: [],
+  example: {
+    answers: {
+      200: {
+        keys: [
+          {
+            ...{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' },
+            ...{ kid: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k', alg: 'EdDSA', use: 'sig' },
+          },
+        ],
+      },
+    },
+  },
 })

@@ -1,4 +1,5 @@
 /** The REST table: every endpoint of LiveDrop, in the order in which a creator and then a fan meets them. */
+import * as admin from './admin.ts'
 import * as auth from './auth.ts'
 import { readContract, readSocketContract } from './contract.ts'
 import * as creators from './creators.ts'
@@ -15,6 +16,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
   auth.refresh,
   auth.logout,
   auth.me,
+  auth.changePassword,
+  auth.readKeys,
   creators.listCreators,
   creators.readCreator,
   creators.followCreator,
@@ -44,6 +47,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
   orders.cancelOrder,
   notifications.listNotifications,
   notifications.readNotifications,
+  admin.banUser,
+  admin.unbanUser,
+  admin.changeRole,
+  admin.listActions,
   livez,
   readyz,
   readContract,

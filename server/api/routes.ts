@@ -1,5 +1,6 @@
 /** The REST table with its handlers: every endpoint of protocol/api/endpoints.ts is answered here, by one line. */
 import { ENDPOINTS } from '../../protocol/api/endpoints.ts'
+import { type AdminWorld, adminRoutes } from './admin.ts'
 import { type AuthWorld, authRoutes } from './auth.ts'
 import { contractRoutes } from './contract.ts'
 import { type CreatorsWorld, creatorRoutes } from './creators.ts'
@@ -19,6 +20,7 @@ export type ApiWorld = AuthWorld &
   DropOrdersWorld &
   OrdersWorld &
   NotificationsWorld &
+  AdminWorld &
   HealthWorld
 
 export function apiRoutes(world: ApiWorld): Route[] {
@@ -30,6 +32,7 @@ export function apiRoutes(world: ApiWorld): Route[] {
     ...orderRoutes(world),
     ...dropOrderRoutes(world),
     ...notificationRoutes(world),
+    ...adminRoutes(world),
     ...healthRoutes(world),
     ...contractRoutes(ENDPOINTS),
   ]

@@ -35,13 +35,14 @@ export async function sayFarewell(
       if (session.ordersInFlight > 0 && !putOff.has(session)) {
         putOff.add(session)
         waiting.push(session)
-      } else tell(session, comeBackMs())
+      } else sendAway(session, comeBackMs())
     }
     told += batch
   }
 }
 
-function tell({ peer }: Session, retryAfterMs: number): void {
+/** `retryAfterMs`: when this one comes back. */
+export function sendAway({ peer }: Session, retryAfterMs: number): void {
   peer.together(() => {
     peer.send({ type: 'goaway', retryAfterMs })
     peer.close('shutdown', retryAfterMs)

@@ -13,17 +13,17 @@ import type { Hub } from '../outbound/hub.ts'
 import { within } from '../outbound/patience.ts'
 import { errorMessage } from '../outbound/refusal.ts'
 import type { Pace } from './gcra.ts'
-import type { Identity, Session } from './session.ts'
+import type { Identity, Session, Verified } from './session.ts'
 
 /** Who a token speaks for. Implementation: tokens.ts. */
 export interface TokenCheck {
-  verify(token: string): Promise<Identity | 'invalid' | 'expired'>
+  verify(token: string): Promise<Verified>
 }
 
 /** What a session comes back with. Implementation: tickets.ts. */
 export interface TicketDesk {
   issue(identity: Identity): string
-  verify(ticket: string): Identity | 'invalid' | 'expired'
+  verify(ticket: string): Verified
 }
 
 export interface GreetingWorld {
@@ -55,6 +55,13 @@ export const HEARTBEAT_MS = 32_000
 const TOKEN_CHECK_MS = 3_000
 /** Whoever could not be checked comes back within this time, spread evenly. */
 const COME_BACK_MS = 5_000
+
+const REASONS = {
+  invalid: 'invalid_token',
+  revoked: 'invalid_token',
+  expired: 'token_expired',
+  banned: 'banned',
+} as const
 
 export class Greeting {
   readonly #world: GreetingWorld
@@ -98,21 +105,20 @@ export class Greeting {
   /** By ticket alone: everything happens before the next message is read. */
   #comeBack(session: Session, hello: Hello, ticket: string) {
     const identity = this.#world.tickets.verify(ticket)
-    if (identity === 'invalid') return session.peer.close('invalid_token')
-    if (identity === 'expired') return session.peer.close('token_expired')
+    if (typeof identity === 'string') return session.peer.close(REASONS[identity])
 
     session.standing = { state: 'signed_in', identity, greeted: true, warned: false }
     this.#enter(session, identity)
     this.#ears.resume(session, hello)
   }
 
-  /** A ticket beside a token may be too old, for the token is not; it may not be forged or somebody else's. */
+  /** A ticket beside a token may be too old or revoked, for the token is not; it may not be forged or somebody else's. */
   #isAnothers(hello: Hello | undefined, identity: Identity): boolean {
     const ticket = hello?.resume?.ticket
     if (ticket === undefined) return false
 
     const bearer = this.#world.tickets.verify(ticket)
-    return bearer === 'invalid' || (bearer !== 'expired' && bearer.user !== identity.user)
+    return bearer === 'invalid' || (typeof bearer !== 'string' && bearer.user !== identity.user)
   }
 
   async #signIn(session: Session, token: string, hello: Hello | undefined): Promise<void> {
@@ -122,9 +128,8 @@ export class Greeting {
     const identity = await checkToken(this.#world, token)
     const before = session.standing
     if (before.state === 'closing') return
-    if (identity === 'invalid') return session.peer.close('invalid_token')
-    if (identity === 'expired') return session.peer.close('token_expired')
     if (identity === 'unknown') return session.peer.close('insufficient_state', this.#world.random() * COME_BACK_MS)
+    if (typeof identity === 'string') return session.peer.close(REASONS[identity])
     if (before.state === 'signed_in' && before.identity.user !== identity.user) {
       return session.peer.send(errorMessage(anothers()))
     }
@@ -170,7 +175,7 @@ export class Greeting {
 export async function checkToken(
   { clock, tokens, log }: Pick<GreetingWorld, 'clock' | 'tokens' | 'log'>,
   token: string,
-): Promise<Identity | 'invalid' | 'expired' | 'unknown'> {
+): Promise<Verified | 'unknown'> {
   try {
     return await within(clock, TOKEN_CHECK_MS, 'tokens.verify', tokens.verify(token))
   } catch (cause) {

@@ -27,7 +27,8 @@ export class Renewal {
     const { standing } = session
     if (standing.state !== 'signed_in') return // the socket has gone meanwhile
     if (identity === 'unknown') return session.peer.send(errorMessage(new Fault('unavailable'), id))
-    if (identity === 'invalid' || identity === 'expired') return refuse(`the token is ${identity}`)
+    if (identity === 'banned') return refuse('this user is banned')
+    if (typeof identity === 'string') return refuse(`the token is ${identity}`)
     if (identity.user !== standing.identity.user) return session.peer.send(errorMessage(anothers(), id))
 
     session.standing = { ...standing, identity, warned: false }

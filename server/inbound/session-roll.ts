@@ -2,11 +2,13 @@
  * The roll of everyone who is connected to this node, by whatever transport.
  *
  * One look over all of them twice a second does what would otherwise be several timers for each: who did not greet, who
- * reads too slowly, whose token runs out. When this node leaves, the roll is shut, and everyone on it is sent away
- * (farewell.ts).
+ * reads too slowly, whose token runs out, who has been here for long enough. Nobody stays for ever, or the phones of a
+ * deploy would never spread over the nodes again; how long differs, so that those who came together do not leave together;
+ * and nobody leaves with an order on its way. When this node leaves,
+ * the roll is shut, and everyone on it is sent away (farewell.ts).
  */
 import type { Clock, Timer } from '../../rooms/ports.ts'
-import { COME_BACK_MS, sayFarewell } from './farewell.ts'
+import { COME_BACK_MS, sayFarewell, sendAway } from './farewell.ts'
 import type { Session } from './session.ts'
 
 export interface RollLimits {
@@ -18,6 +20,8 @@ export interface RollLimits {
   expiringWithinMs: number
   /** How long a socket lives on after its token, to be signed in anew. */
   expiredGraceMs: number
+  /** A socket is told to come back after a time of its own between the two, at the latest after the second. */
+  lifeMs: readonly [min: number, max: number]
   lookEveryMs: number
 }
 
@@ -26,11 +30,17 @@ export const ROLL_LIMITS: RollLimits = {
   unreadBytesMax: 48 * 1024,
   expiringWithinMs: 60_000,
   expiredGraceMs: 30_000,
+  // Well before 239 minutes, when the transport itself ends a socket without a word (native.ts).
+  lifeMs: [150 * 60_000, 210 * 60_000],
   lookEveryMs: 500,
 }
 
+/** With orders on its way all the time a socket may overstay for so long. */
+const OVERSTAY_MS = 10 * 60_000
+
 export class SessionRoll {
-  readonly #sessions = new Set<Session>()
+  /** With the time at which each is to leave; monotonic. */
+  readonly #sessions = new Map<Session, number>()
   readonly #clock: Clock
   readonly #random: () => number
   readonly #limits: RollLimits
@@ -48,7 +58,8 @@ export class SessionRoll {
   }
 
   add(session: Session): void {
-    this.#sessions.add(session)
+    const [min, max] = this.#limits.lifeMs
+    this.#sessions.set(session, this.#clock.monotonicMs() + min + this.#random() * (max - min))
   }
 
   remove(session: Session): void {
@@ -69,8 +80,11 @@ export class SessionRoll {
   look(): void {
     const monotonicMs = this.#clock.monotonicMs()
     const nowMs = this.#clock.nowMs()
-    for (const { peer, standing } of this.#sessions) {
+    for (const [session, leavesAtMs] of this.#sessions) {
+      const { peer, standing } = session
       if (peer.bufferedBytes > this.#limits.unreadBytesMax) peer.close('slow')
+      else if (monotonicMs >= leavesAtMs + (session.ordersInFlight > 0 ? OVERSTAY_MS : 0))
+        sendAway(session, this.comeBackMs())
       else if (standing.state === 'greeting') {
         const late = monotonicMs - standing.sinceMs >= this.#limits.greetWithinMs
         if (late && !standing.checking) peer.close('not_greeted')
@@ -102,6 +116,6 @@ export class SessionRoll {
   /** Sends everyone away and answers when the last one has been told, within about the given time. */
   async goaway(withinMs: number): Promise<void> {
     this.shut()
-    await sayFarewell([...this.#sessions], this.#clock, () => this.comeBackMs(), withinMs)
+    await sayFarewell([...this.#sessions.keys()], this.#clock, () => this.comeBackMs(), withinMs)
   }
 }

@@ -15,7 +15,24 @@ export interface Identity {
   user: UserId
   role: 'fan' | 'creator' | 'admin'
   expiresAtMs: number
+  /** Without it the token is as old as one can be. */
+  issuedAtMs?: number
+  /** The number of the account's standing when the token was signed; only tokens that were signed here have one. */
+  standing?: number
 }
+
+/** What an identity is worth now (standings.ts). */
+export type Judged = Identity | 'revoked' | 'banned'
+
+/** What a token or a ticket is worth: whom it speaks for, or why it does not. */
+export type Verified = Judged | 'invalid' | 'expired'
+
+export interface Judge {
+  now(identity: Identity): Judged
+}
+
+/** For whoever has no accounts to ask: a token is as good as it says. */
+export const AS_SAID: Judge = { now: (identity) => identity }
 
 export type Standing =
   /** `sinceMs`: monotonic. `checking`: a token is being checked; what comes meanwhile waits its turn. */

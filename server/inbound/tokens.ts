@@ -1,10 +1,10 @@
 /**
  * Who somebody is: access tokens, checked on every door and issued at login.
  *
- * A token is a JWT with exactly one header, and that header is compared as text before anything in the token is read.
- * Attacks on JWT live in the header (`alg: none`, another algorithm, `kid`, `jku`, `crit`); here there is nothing in it
- * to choose, so there is nothing to attack. The library is then asked only whether the signature is right, and the
- * claims are checked here, one by one, with no leeway for the end of a token.
+ * A token is a JWT whose header is compared as text with those of the few keys there are, before anything in the token is
+ * read. Attacks on JWT live in the header (`alg: none`, another algorithm, `kid`, `jku`, `crit`); here there is nothing
+ * in it to choose, so there is nothing to attack. The library is then asked only whether the signature is right, and the
+ * claims are checked here, one by one, with no leeway for the end of a token. Last comes what is true of its user now.
  *
  * A signature costs a quarter of a millisecond, and after a deploy every phone comes back at once with the token it had.
  * So tokens found good are remembered until they end: at most `REMEMBERED_MAX`, the least recently seen forgotten first.
@@ -13,10 +13,11 @@ import { randomUUID } from 'node:crypto'
 import { CompactSign, compactVerify, errors } from 'jose'
 import { z } from 'zod'
 import { ROLES, type Role } from '../../protocol/api/endpoint.ts'
+import { Fault } from '../../protocol/faults.ts'
 import { type UserId, userIdSchema } from '../../protocol/ids.ts'
-import type { Identity } from './session.ts'
-
-export type Verified = Identity | 'invalid' | 'expired'
+import { KeyRing } from './key-ring.ts'
+import { AS_SAID, type Identity, type Judge, type Verified } from './session.ts'
+import type { KeySource, TokenKey } from './token-keys.ts'
 
 export interface IssuedToken {
   token: string
@@ -24,36 +25,47 @@ export interface IssuedToken {
 }
 
 export const TOKEN_TTL_MS = 15 * 60_000
+/** However late its end: what was revoked must be remembered for as long (standings.ts). */
+export const TOKEN_AGE_MAX_MS = 24 * 3_600_000
 const TOKEN_MAX = 4096
 const REMEMBERED_MAX = 50_000
 /** Between the clock that issued and this one; for the beginning of a token, never for its end. */
 const LEEWAY_S = 5
 
-const ISSUER = 'livedrop'
-const HEADER = { alg: 'HS256', typ: 'JWT' } as const
-const HEADERS_ALLOWED: ReadonlySet<string> = new Set([Buffer.from(JSON.stringify(HEADER)).toString('base64url')])
-const SEGMENTS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}$/
+const SEGMENTS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
+
+/** Six bytes of a ticket, less one that says there is none. */
+const STANDING_MAX = 2 ** 48 - 2
 
 const secondsSchema = z.int().min(0).max(253_402_300_799)
-const claimsSchema = z.object({
-  iss: z.literal(ISSUER),
-  aud: z.literal(ISSUER),
-  sub: userIdSchema,
-  role: z.enum(ROLES),
-  iat: secondsSchema,
-  exp: secondsSchema,
-  nbf: secondsSchema.optional(),
-})
+
+export interface TokensOptions {
+  nowMs?: () => number
+  judge?: Judge
+  rememberedMax?: number
+}
+
+interface Remembered {
+  identity: Identity
+  /** The very key it was checked by: when the key goes, so does what it signed. */
+  key: TokenKey
+}
 
 export class Tokens {
-  readonly #secret: Uint8Array
+  readonly #keys: KeySource
+  readonly #claims: ReturnType<typeof claimsOf>
   readonly #nowMs: () => number
-  readonly #remembered = new Map<string, Identity>()
+  readonly #judge: Judge
+  readonly #remembered = new Map<string, Remembered>()
   readonly #rememberedMax: number
 
-  constructor(secret: string, nowMs: () => number = Date.now, rememberedMax = REMEMBERED_MAX) {
-    this.#secret = new TextEncoder().encode(secret)
+  /** A text is the one secret of an installation that never changes it. */
+  constructor(keys: KeySource | string, options: TokensOptions = {}) {
+    const { nowMs = Date.now, judge = AS_SAID, rememberedMax = REMEMBERED_MAX } = options
+    this.#keys = typeof keys === 'string' ? new KeyRing({ secret: keys }, nowMs) : keys
+    this.#claims = claimsOf(this.#keys)
     this.#nowMs = nowMs
+    this.#judge = judge
     this.#rememberedMax = rememberedMax
   }
 
@@ -62,45 +74,69 @@ export class Tokens {
     return this.#remembered.size
   }
 
-  /** Never throws for anything that a token may be. */
+  /** Whether tokens are given out here at all, or by an issuer elsewhere. */
+  get issues(): boolean {
+    return this.#keys.signing !== undefined
+  }
+
+  /** Throws for nothing that a token may be; only when there is no key yet to check any token by. */
   async verify(token: string): Promise<Verified> {
+    const identity = await this.#identityOf(token)
+    return typeof identity === 'string' ? identity : this.#judge.now(identity)
+  }
+
+  /** `standing`: the number of the account's, where there is an account. Throws `conflict` where others issue tokens. */
+  async issue(to: { user: UserId; role: Role; standing?: number }, ttlMs = TOKEN_TTL_MS): Promise<IssuedToken> {
+    const { signing, issuer, audience } = this.#keys
+    if (signing === undefined) throw new Fault('conflict', {}, { message: 'tokens are issued elsewhere' })
+
+    const { user, role, standing } = to
+    const iat = Math.floor(this.#nowMs() / 1000)
+    const exp = iat + Math.ceil(ttlMs / 1000)
+    const claims = { iss: issuer, aud: audience, sub: user, role, standing, iat, exp, jti: randomUUID() }
+
+    const payload = new TextEncoder().encode(JSON.stringify(claims))
+    const token = await new CompactSign(payload).setProtectedHeader(signing.header).sign(signing.key)
+    return { token, expiresAtMs: exp * 1000 }
+  }
+
+  async #identityOf(token: string): Promise<Identity | 'invalid' | 'expired'> {
     if (token.length > TOKEN_MAX || !SEGMENTS.test(token)) return 'invalid'
-    if (!HEADERS_ALLOWED.has(token.slice(0, token.indexOf('.')))) return 'invalid'
+
+    const key = await this.#keyFor(token.slice(0, token.indexOf('.')))
+    if (key === undefined || !hasLengthOf(key, token)) return 'invalid'
 
     const known = this.#remembered.get(token)
-    if (known !== undefined) return this.#seenAgain(token, known)
+    if (known?.key === key) return this.#seenAgain(token, known)
 
-    const claims = await this.#open(token)
+    const claims = await this.#open(token, key)
     if (claims === undefined) return 'invalid'
 
     const nowS = this.#nowMs() / 1000
     if (claims.iat > nowS + LEEWAY_S || (claims.nbf ?? 0) > nowS + LEEWAY_S) return 'invalid'
-    if (claims.exp <= nowS) return 'expired'
+    const expiresAtMs = Math.min(claims.exp * 1000, claims.iat * 1000 + TOKEN_AGE_MAX_MS)
+    if (expiresAtMs <= this.#nowMs()) return 'expired'
 
-    const identity: Identity = { user: claims.sub, role: claims.role, expiresAtMs: claims.exp * 1000 }
-    this.#remember(token, identity)
+    const identity: Identity = { user: claims.sub, role: claims.role, expiresAtMs, issuedAtMs: claims.iat * 1000 }
+    if (claims.standing !== undefined) identity.standing = claims.standing
+    this.#remember(token, { identity, key })
     return identity
   }
 
-  async issue(to: { user: UserId; role: Role }, ttlMs = TOKEN_TTL_MS): Promise<IssuedToken> {
-    const iat = Math.floor(this.#nowMs() / 1000)
-    const exp = iat + Math.ceil(ttlMs / 1000)
-    const claims = { iss: ISSUER, aud: ISSUER, sub: to.user, role: to.role, iat, exp, jti: randomUUID() }
+  async #keyFor(header: string): Promise<TokenKey | undefined> {
+    const key = this.#keys.find(header)
+    if (key !== undefined) return key
 
-    const payload = new TextEncoder().encode(JSON.stringify(claims))
-    const token = await new CompactSign(payload).setProtectedHeader(HEADER).sign(this.#secret)
-    return { token, expiresAtMs: exp * 1000 }
+    await this.#keys.lookAgain()
+    return this.#keys.find(header)
   }
 
-  async #open(token: string): Promise<z.infer<typeof claimsSchema> | undefined> {
+  async #open(token: string, { key, alg }: TokenKey) {
     try {
-      const { payload } = await compactVerify(token, this.#secret, { algorithms: [HEADER.alg] })
+      const { payload } = await compactVerify(token, key, { algorithms: [alg] })
       const text = new TextDecoder('utf-8', { fatal: true }).decode(payload)
       const claims: unknown = JSON.parse(text)
-      // A claim that stands there twice would be read as its last; what was signed here reads back to the same text.
-      if (JSON.stringify(claims) !== text) return undefined
-
-      return claimsSchema.safeParse(claims).data
+      return hasEachOnce(text, claims) ? this.#claims.safeParse(claims).data : undefined
     } catch (error) {
       if (error instanceof errors.JOSEError || error instanceof SyntaxError || error instanceof TypeError) {
         return undefined
@@ -109,20 +145,53 @@ export class Tokens {
     }
   }
 
-  #seenAgain(token: string, identity: Identity): Verified {
+  #seenAgain(token: string, known: Remembered): Identity | 'expired' {
     this.#remembered.delete(token)
-    if (identity.expiresAtMs <= this.#nowMs()) return 'expired'
+    if (known.identity.expiresAtMs <= this.#nowMs()) return 'expired'
 
-    this.#remembered.set(token, identity)
-    return identity
+    this.#remembered.set(token, known)
+    return known.identity
   }
 
-  #remember(token: string, identity: Identity): void {
-    this.#remembered.set(token, identity)
+  #remember(token: string, known: Remembered): void {
+    this.#remembered.set(token, known)
     if (this.#remembered.size <= this.#rememberedMax) return
 
     // A Map keeps the order of insertion, and a token seen again is inserted again: the first is the oldest.
     const [oldest] = this.#remembered.keys()
     if (oldest !== undefined) this.#remembered.delete(oldest)
   }
+}
+
+function claimsOf({ issuer, audience, isOurs }: KeySource) {
+  const role = z.enum(ROLES)
+  return z.object({
+    iss: z.literal(issuer),
+    aud: z.literal(audience),
+    sub: userIdSchema,
+    role: isOurs ? role : role.default('fan'),
+    iat: secondsSchema,
+    exp: secondsSchema,
+    nbf: secondsSchema.optional(),
+    standing: isOurs ? z.int().min(0).max(STANDING_MAX).optional() : z.undefined().catch(undefined),
+  })
+}
+
+function hasLengthOf({ signatureChars: [min, max] }: TokenKey, token: string): boolean {
+  const chars = token.length - token.lastIndexOf('.') - 1
+  return min <= chars && chars <= max
+}
+
+/** A claim that stands there twice would be read as its last. Every member of the outer object has one colon. */
+function hasEachOnce(text: string, claims: unknown): boolean {
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return false
+
+  let depth = 0
+  let colons = 0
+  for (const [part] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g)) {
+    if (part === '{' || part === '[') depth += 1
+    else if (part === '}' || part === ']') depth -= 1
+    else if (part === ':' && depth === 1) colons += 1
+  }
+  return colons === Object.keys(claims).length
 }

@@ -5,13 +5,13 @@
  * joins the topic before its snapshot has been sent, in the same breath; and whoever must wait for a database (for the
  * drop, or for its own orders) waits outside and gets the newest snapshot when the wait is over.
  */
-import { encode, type Frame } from '../../protocol/codec.ts'
+import type { Frame } from '../../protocol/codec.ts'
+import { ENCODINGS, type Encoding, encodeDown } from '../../protocol/encodings.ts'
 import { Fault } from '../../protocol/faults.ts'
 import type { DropId, NodeId, UserId } from '../../protocol/ids.ts'
 import type { Change, News } from '../../protocol/messages/news.ts'
 import type { RequestId } from '../../protocol/messages/request-id.ts'
 import { comparePositions, ORIGIN, type Position } from '../../protocol/position.ts'
-import { FORMATS, type Format } from '../../protocol/version.ts'
 import type { RoomNews } from '../../rooms/ports.ts'
 import type { Session } from '../inbound/session.ts'
 import type { Broadcaster } from '../transports/peer.ts'
@@ -50,8 +50,8 @@ export class Gallery {
   readonly #world: GalleryWorld
   readonly #keeper: ViewKeeper
   readonly #seats = new Map<Session, Seat>()
-  readonly #joined: Record<Format, number> = { json: 0, msgpack: 0 }
-  readonly #topics: Record<Format, string>
+  readonly #joined: Record<Encoding, number> = { json: 0, msgpack: 0, socketio: 0 }
+  readonly #topics: Record<Encoding, string>
   readonly #snapshots = new Snapshots()
   readonly #viewers = new Viewers()
   /** The count that everyone who has joined was told last; undefined when some know another one. */
@@ -66,11 +66,12 @@ export class Gallery {
   constructor(drop: DropId, world: GalleryWorld) {
     this.drop = drop
     this.#world = world
-    this.#topics = { json: `drop/${drop}/json`, msgpack: `drop/${drop}/msgpack` }
+    const topic = (encoding: Encoding) => `drop/${drop}/${encoding}`
+    this.#topics = { json: topic('json'), msgpack: topic('msgpack'), socketio: topic('socketio') }
     this.#keeper = new ViewKeeper(drop, world, {
       news: (news) => {
         const told = this.#withViewers(news)
-        this.#broadcast((format) => encode(told, format))
+        this.#broadcast((encoding) => encodeDown(told, encoding))
         this.#answerThoseNotAhead()
       },
       read: (view, again) => {
@@ -120,7 +121,7 @@ export class Gallery {
     if (view !== undefined && this.#toldViewers !== this.#total) {
       const words = { drop: this.drop, from: ORIGIN, position: ORIGIN, atMs: this.#world.clock.nowMs() }
       const news = view.saying({ ...words, changes: [this.#newViewers()] })
-      this.#broadcast((format) => encode(news, format))
+      this.#broadcast((encoding) => encodeDown(news, encoding))
     }
     return this.#viewers.mustSay(this.watchers, nowMs)
   }
@@ -176,7 +177,7 @@ export class Gallery {
     const { peer } = ask.session
     if (mine.length === 0) {
       const nowMs = this.#world.clock.monotonicMs()
-      peer.sendFrame(this.#snapshots.frame(view, peer.format, this.#total, nowMs, ask.id))
+      peer.sendFrame(this.#snapshots.frame(view, peer.format, this.#total, nowMs), ask.id)
       this.#shownViewers(this.#snapshots.viewers(peer.format))
     } else {
       peer.send({ ...view.snapshot(this.#total), id: ask.id, mine: [...mine] })
@@ -319,12 +320,13 @@ export class Gallery {
         this.#waiting.push({ session, seat, reason: 'start_again', id: undefined, position: undefined })
       }
     }
-    this.#broadcast((format) => this.#snapshots.frame(view, format, this.#total, this.#world.clock.monotonicMs()))
+    const monotonicMs = this.#world.clock.monotonicMs()
+    this.#broadcast((encoding) => this.#snapshots.frame(view, encoding, this.#total, monotonicMs))
   }
 
-  #broadcast(frameFor: (format: Format) => Frame): void {
-    for (const format of FORMATS) {
-      if (this.#joined[format] > 0) this.#world.broadcaster.broadcast(this.#topics[format], frameFor(format))
+  #broadcast(frameFor: (encoding: Encoding) => Frame): void {
+    for (const encoding of ENCODINGS) {
+      if (this.#joined[encoding] > 0) this.#world.broadcaster.broadcast(this.#topics[encoding], frameFor(encoding))
     }
   }
 }

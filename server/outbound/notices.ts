@@ -1,7 +1,7 @@
 /**
  * Tells the followers of a creator who are connected here what that creator just did.
  *
- * Each connection joins a topic for each creator that its user follows, so telling is one encoding a format and one
+ * Each connection joins a topic for each creator that its user follows, so telling is at most three encodings and one
  * broadcast, whoever and however many hear it. Every node hears every event of every creator, a few for each drop, and
  * keeps no list of whom to listen to; who has no follower here is a topic without members.
  *
@@ -9,11 +9,9 @@
  * when any node says that it has changed. The message says only whose list it is: two that overtake one another, or come
  * twice, or meet a list that is just being read, all end in what Postgres has.
  */
-import { encode } from '../../protocol/codec.ts'
+import { ENCODINGS, type Encoding, encodeDown } from '../../protocol/encodings.ts'
 import type { CreatorId, UserId } from '../../protocol/ids.ts'
 import type { Notice } from '../../protocol/messages/notice.ts'
-import type { Format } from '../../protocol/version.ts'
-import { FORMATS } from '../../protocol/version.ts'
 import type { Clock, Log } from '../../rooms/ports.ts'
 import type { Session } from '../inbound/session.ts'
 import type { Broadcaster } from '../transports/peer.ts'
@@ -86,8 +84,8 @@ export class Notices {
   heard(notice: Notice): void {
     if (!this.#told.first(notice.notificationId)) return
 
-    for (const format of FORMATS) {
-      this.#world.broadcaster.broadcast(topicOf(notice.creator, format), encode(notice, format))
+    for (const encoding of ENCODINGS) {
+      this.#world.broadcaster.broadcast(topicOf(notice.creator, encoding), encodeDown(notice, encoding))
     }
   }
 
@@ -137,6 +135,6 @@ export class Notices {
   }
 }
 
-function topicOf(creator: CreatorId, format: Format): string {
-  return `creator/${creator}/${format}`
+function topicOf(creator: CreatorId, encoding: Encoding): string {
+  return `creator/${creator}/${encoding}`
 }

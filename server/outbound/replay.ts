@@ -2,27 +2,27 @@
  * The newest news of one drop, kept so that a watcher who was away for a moment gets what it missed instead of a whole
  * snapshot. All of it or nothing: `since` is the position from which nothing is missing.
  *
- * Each frame is encoded as a recovered one at most once per format, when the first watcher asks: after a lost node
+ * Each frame is encoded as a recovered one at most once per encoding, when the first watcher asks: after a lost node
  * thousands come back within a second and miss the same frames.
  */
-import { encode, type Frame } from '../../protocol/codec.ts'
+import type { Frame } from '../../protocol/codec.ts'
+import { type Encoding, encodeDown } from '../../protocol/encodings.ts'
 import type { News } from '../../protocol/messages/news.ts'
 import { comparePositions, type Position } from '../../protocol/position.ts'
-import type { Format } from '../../protocol/version.ts'
 
 export const REPLAY_FRAMES_MAX = 256
 
 export class Missed {
   readonly news: News
-  readonly #frames: Partial<Record<Format, Frame>> = {}
+  readonly #frames: Partial<Record<Encoding, Frame>> = {}
 
   constructor(news: News) {
     this.news = { ...news, recovered: true }
   }
 
-  frame(format: Format): Frame {
-    const made = this.#frames[format] ?? encode(this.news, format)
-    this.#frames[format] = made
+  frame(encoding: Encoding): Frame {
+    const made = this.#frames[encoding] ?? encodeDown(this.news, encoding)
+    this.#frames[encoding] = made
     return made
   }
 }

@@ -6,6 +6,13 @@ import { type Refusal, refuse } from '../api/refusal.ts'
 import type { Identity } from '../inbound/session.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 
+const DETAILS = {
+  expired: 'the token has expired',
+  invalid: 'the token is not valid',
+  revoked: 'the token was revoked: sign in again',
+  banned: 'this account is banned',
+} as const
+
 /** Undefined: nobody is asked who they are. */
 export async function admitted(
   who: WhoMay,
@@ -18,8 +25,7 @@ export async function admitted(
   if (token === undefined) return refuse('unauthorized', { detail: 'send a bearer token' })
 
   const identity = await tokens.verify(token)
-  if (identity === 'expired') return refuse('unauthorized', { detail: 'the token has expired' })
-  if (identity === 'invalid') return refuse('unauthorized', { detail: 'the token is not valid' })
+  if (typeof identity === 'string') return refuse('unauthorized', { detail: DETAILS[identity] })
   if (who !== 'signed_in' && !who.includes(identity.role))
     return refuse('forbidden', { detail: `not as ${identity.role}` })
   return identity

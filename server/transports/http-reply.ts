@@ -79,7 +79,6 @@ export class HttpReply {
     this.#res.cork(() => {
       this.#res.writeStatus(`${status} ${STATUS_CODES[status] ?? 'Answer'}`)
       for (const [name, value] of own) this.#res.writeHeader(name, value)
-      for (const name in this.#noted) this.#res.writeHeader(name, this.#noted[name] ?? '')
       this.#writeCommon()
 
       if (body === undefined)

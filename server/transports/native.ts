@@ -13,21 +13,21 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js'
 import { randomUUID } from 'node:crypto'
 import { CLOSE_CODES, type CloseReason } from '../../protocol/close-codes.ts'
-import { decodeFrame, encode, FRAME_BYTES_MAX, type Frame } from '../../protocol/codec.ts'
+import { decodeFrame, encode, FRAME_BYTES_MAX, type Frame, withId } from '../../protocol/codec.ts'
 import type { Down } from '../../protocol/down.ts'
 import { Fault } from '../../protocol/faults.ts'
+import type { RequestId } from '../../protocol/messages/request-id.ts'
 import { BEARER_PREFIX, type Format, SUBPROTOCOLS, type Subprotocol } from '../../protocol/version.ts'
 import type { Log } from '../../rooms/ports.ts'
-import type { Addresses } from '../inbound/addresses.ts'
-import type { Doorkeeper } from '../inbound/doorkeeper.ts'
 import type { Gateway } from '../inbound/gateway.ts'
 import type { Session } from '../inbound/session.ts'
 import { ROLL_LIMITS } from '../inbound/session-roll.ts'
 import { type Broadcaster, closeText, type Peer } from './peer.ts'
+import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
 
 export const BACKPRESSURE_BYTES_MAX = 64 * 1024
 const IDLE_S = 32
-const LIFETIME_MIN = 239
+export const LIFETIME_MIN = 239
 const TOKEN_CHARS_MAX = 4096
 
 export interface NativeWorld {
@@ -37,11 +37,6 @@ export interface NativeWorld {
   origins: readonly string[]
   /** Who may open another socket. Without it everybody may. */
   door?: Door
-}
-
-export interface Door {
-  keeper: Pick<Doorkeeper, 'knock' | 'entered' | 'left'>
-  addresses: Pick<Addresses, 'networkOf' | 'readsForwarded'>
 }
 
 /** What the library carries with a socket. It copies an object's own fields only, so a peer stands in one. */
@@ -128,7 +123,8 @@ function shake(
   if (protocol === undefined) {
     return refuse(res, '400 Bad Request', `offer a sub-protocol: ${Object.keys(SUBPROTOCOLS).join(' or ')}`)
   }
-  if (!gateway.isOpen) return refuse(res, STATUS_LINES[503], 'this node is leaving, another one answers', LEAVING_MS)
+  const leaving = turnedByLeaving(gateway)
+  if (leaving !== undefined) return refuse(res, STATUS_LINES[leaving.status], leaving.why, leaving.retryAfterMs)
 
   // Only the first one is echoed: a browser refuses a server that echoes what looks like a second one.
   const inside = door === undefined ? undefined : { keeper: door.keeper, network }
@@ -136,27 +132,11 @@ function shake(
   res.upgrade({ peer } satisfies Carried, key, protocol, '', context)
 }
 
-/** A balancer has noticed by then. */
-const LEAVING_MS = 1_000
-const STATUS_LINES = { 429: '429 Too Many Requests', 503: '503 Service Unavailable' } as const
-
-/** The library answers the first line of a header that comes in several, which is not the one our own proxy wrote. */
-function networkOf(res: HttpResponse, req: HttpRequest, { addresses }: Door): string {
-  const lines: string[] = []
-  if (addresses.readsForwarded) {
-    req.forEach((name, value) => {
-      if (name === 'x-forwarded-for') lines.push(value)
-    })
-  }
-  const peer = Buffer.from(res.getRemoteAddressAsText()).toString()
-  return addresses.networkOf(peer, lines.length === 0 ? undefined : lines.join(','))
-}
-
 function refuse(res: HttpResponse, status: string, why: string, retryAfterMs?: number): void {
   res.cork(() => {
     res.writeStatus(status)
     if (status.startsWith('400')) res.writeHeader('Sec-WebSocket-Version', '13')
-    if (retryAfterMs !== undefined) res.writeHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
+    if (retryAfterMs !== undefined) res.writeHeader('Retry-After', retryAfter(retryAfterMs))
     res.writeHeader('Content-Type', 'text/plain; charset=utf-8')
     res.end(`${why}\n`)
   })
@@ -227,10 +207,11 @@ class NativePeer implements Peer {
     if (this.#ws !== undefined) this.sendFrame(encode(message, this.format))
   }
 
-  sendFrame(frame: Frame): void {
+  sendFrame(encoded: Frame, id?: RequestId): void {
     const ws = this.#ws
     if (ws === undefined) return
 
+    const frame = id === undefined ? encoded : withId(encoded, id)
     const result = ws.send(frame, typeof frame !== 'string', false)
     if (result === 1) return
     if (result === DROPPED || ws.getBufferedAmount() > ROLL_LIMITS.unreadBytesMax) this.close('slow')

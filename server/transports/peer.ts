@@ -8,19 +8,20 @@
 import type { CloseReason } from '../../protocol/close-codes.ts'
 import type { Frame } from '../../protocol/codec.ts'
 import type { Down } from '../../protocol/down.ts'
-import type { Format } from '../../protocol/version.ts'
+import type { Encoding } from '../../protocol/encodings.ts'
+import type { RequestId } from '../../protocol/messages/request-id.ts'
 
 export interface Peer {
   /** New for every connection; also the session's name on the wire. */
   readonly id: string
-  readonly format: Format
+  readonly format: Encoding
   readonly open: boolean
   /** Bytes that the other side has not taken yet. */
   readonly bufferedBytes: number
 
   send(message: Down): void
-  /** What is encoded already, in this peer's format. */
-  sendFrame(frame: Frame): void
+  /** What is encoded already, in this peer's format and without an id; under this one, if it answers something. */
+  sendFrame(frame: Frame, id?: RequestId): void
   /** Everything sent within `call` leaves together. */
   together(call: () => void): void
   /** What is broadcast to the topic from now on is heard, after everything sent before. */
@@ -33,6 +34,15 @@ export interface Peer {
 /** One frame for every peer that has joined the topic. */
 export interface Broadcaster {
   broadcast(topic: string, frame: Frame): void
+}
+
+/** Several, each with listeners of its own. */
+export function allOf(...broadcasters: readonly Broadcaster[]): Broadcaster {
+  return {
+    broadcast: (topic, frame) => {
+      for (const one of broadcasters) one.broadcast(topic, frame)
+    },
+  }
 }
 
 /** The reason text of a close frame: under 123 bytes. */

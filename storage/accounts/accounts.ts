@@ -1,8 +1,8 @@
 /**
  * People: fans, creators and those who run the place.
  *
- * An e-mail address belongs to one account whatever its capitals. The password's hash leaves this file only by `byEmail`,
- * the one question that signing in asks.
+ * An e-mail address belongs to one account whatever its capitals. The password's hash leaves this file only for the two
+ * questions that compare one: signing in and changing it.
  */
 import { v7 as mintUuid } from 'uuid'
 import type { UserId } from '../../protocol/ids.ts'
@@ -23,6 +23,12 @@ export interface NewAccount {
   passwordHash: string
   displayName: string
   role: Role
+}
+
+/** What signing in needs to know. */
+export interface AccountToEnter extends Account {
+  passwordHash: string | null
+  isBanned: boolean
 }
 
 export class Accounts {
@@ -50,13 +56,22 @@ export class Accounts {
     return created ? { userId, email, displayName, role } : 'email_taken'
   }
 
-  async byEmail(email: string): Promise<(Account & { passwordHash: string | null }) | undefined> {
+  async byEmail(email: string): Promise<AccountToEnter | undefined> {
     const [row] = await answered(
-      this.#sql<(Account & { passwordHash: string | null })[]>`
-        select id as "userId", email, display_name as "displayName", role, password_hash as "passwordHash"
+      this.#sql<AccountToEnter[]>`
+        select id as "userId", email, display_name as "displayName", role, password_hash as "passwordHash",
+               coalesce(banned_until > now(), false) as "isBanned"
         from users where lower(email) = lower(${email})`,
     )
     return row && { ...row }
+  }
+
+  /** Undefined: no such account, or one without a password. */
+  async passwordHashOf(userId: UserId): Promise<string | undefined> {
+    const [row] = await answered(
+      this.#sql<{ hash: string | null }[]>`select password_hash as hash from users where id = ${userId}`,
+    )
+    return row?.hash ?? undefined
   }
 
   async byId(userId: UserId): Promise<Account | undefined> {

@@ -4,9 +4,10 @@
  */
 import { unpack } from 'msgpackr'
 import type { CloseReason } from '../../protocol/close-codes.ts'
-import { decodeFrame, encode, type Frame } from '../../protocol/codec.ts'
+import { decodeFrame, encode, type Frame, withId } from '../../protocol/codec.ts'
 import type { Down } from '../../protocol/down.ts'
 import type { DropId, OrderId, UserId } from '../../protocol/ids.ts'
+import type { RequestId } from '../../protocol/messages/request-id.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { OrderState } from '../../protocol/verdicts.ts'
 import type { Format } from '../../protocol/version.ts'
@@ -16,7 +17,7 @@ import type { CancelAsked, Cancellation } from '../../server/inbound/cancellatio
 import { Gateway } from '../../server/inbound/gateway.ts'
 import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
 import { Outcomes } from '../../server/inbound/outcomes.ts'
-import type { Identity, Session } from '../../server/inbound/session.ts'
+import type { Identity, Session, Verified } from '../../server/inbound/session.ts'
 import { SessionRoll } from '../../server/inbound/session-roll.ts'
 import { Tickets } from '../../server/inbound/tickets.ts'
 import type { DropPage } from '../../server/outbound/drop-view.ts'
@@ -52,8 +53,9 @@ export class HeardPeer implements Peer {
     this.sendFrame(encode(message, this.format))
   }
 
-  sendFrame(frame: Frame): void {
+  sendFrame(encoded: Frame, id?: RequestId): void {
     if (!this.open) return
+    const frame = id === undefined ? encoded : withId(encoded, id)
     this.heard.push((typeof frame === 'string' ? JSON.parse(frame) : unpack(frame)) as Down)
   }
 
@@ -120,7 +122,7 @@ export class EdgeWorld {
   readonly positions = new Map<OrderId, Position>()
   readonly rows = new Map<OrderId, { state: OrderState; buyer: UserId }>()
   readonly mine = new Map<UserId, MineRow[]>()
-  readonly tokens = new Map<string, Identity | 'invalid' | 'expired'>()
+  readonly tokens = new Map<string, Verified>()
   readonly listening = new Map<DropId, (news: RoomNews) => void>()
   readonly asked: string[] = []
   readonly claims: { drop: DropId; claim: Claim }[] = []
@@ -253,6 +255,7 @@ export class EdgeWorld {
     this.rooms.set(drop, {
       epoch: 1,
       seq: 0,
+      batch: 0,
       phase: page?.phase ?? 'open',
       opensAtMs: page?.opensAtMs ?? START_MS,
       closesAtMs: page?.closesAtMs ?? null,

@@ -17,6 +17,7 @@ import { WaitingBuyers } from '../../server/api/settlements.ts'
 import { Cancellations } from '../../server/inbound/cancellations.ts'
 import { Passwords } from '../../server/inbound/passwords.ts'
 import { Tokens } from '../../server/inbound/tokens.ts'
+import type { Standing } from '../../storage/accounts/standings.ts'
 import type { DropRecord } from '../../storage/drops/drops.ts'
 import type { OrderRecord } from '../../storage/orders/order-reader.ts'
 import type { RestockAnswer, StockBook } from '../../storage/stock/stock-book.ts'
@@ -66,6 +67,7 @@ export function restWorld() {
     controls: [] as { drop: DropId; opId: string; adjustment: Adjustment }[],
     agendas: 0,
     follows: [] as UserId[],
+    standings: [] as Standing[],
     logged: [] as { event: string; facts: Record<string, unknown> | undefined }[],
   }
   const answers = {
@@ -103,6 +105,19 @@ export function restWorld() {
       return { said, drop, key, lines: formatLines(order.lines) }
     },
   }
+  const bans = new Map<UserId, Date>()
+  const isBanned = (user: UserId) => (bans.get(user)?.getTime() ?? 0) > Date.UTC(2030, 4, 1)
+  const standingOf = (user: UserId, { until }: { until?: Date }): Standing => {
+    if (until !== undefined) bans.set(user, until)
+    const role = accounts.get(user)?.role ?? 'fan'
+    const bannedUntilMs = bans.get(user)?.getTime() ?? 0
+    return { user, number: 1, atMs: 1, role, tokensFrom: 1, revokedBeforeMs: 1, bannedUntilMs }
+  }
+  const beginFor = (user: UserId) => {
+    const issued = { refreshToken: `${mint()}.${'x'.repeat(43)}`, expiresAtMs: Date.UTC(2100, 0, 1) }
+    signIns.set(issued.refreshToken, user)
+    return { ...issued, role: accounts.get(user)?.role ?? 'fan', standing: 0 }
+  }
   const writeKeys = new MemoryWriteKeys()
   const world: ApiWorld = {
     signInGuard: { take: async (email, network) => answers.signIn(email, network) },
@@ -113,7 +128,11 @@ export function restWorld() {
         accounts.set(made.userId, made)
         return made
       },
-      byEmail: async (email) => [...accounts.values()].find((account) => account.email === email),
+      byEmail: async (email) => {
+        const account = [...accounts.values()].find((known) => known.email === email)
+        return account && { ...account, isBanned: isBanned(account.userId) }
+      },
+      passwordHashOf: async (user) => accounts.get(user)?.passwordHash,
       byId: async (user) => accounts.get(user),
     },
     // As cheap as argon2id may be: what is tested with it here is not its cost.
@@ -156,20 +175,39 @@ export function restWorld() {
       },
     },
     signIns: {
-      begin: async (user) => {
-        const issued = { refreshToken: `${mint()}.${'x'.repeat(43)}`, expiresAtMs: Date.UTC(2100, 0, 1) }
-        signIns.set(issued.refreshToken, user)
-        return issued
-      },
+      begin: async (user) => beginFor(user),
       renew: async (refreshToken) => {
         const user = signIns.get(refreshToken)
         const account = user === undefined ? undefined : accounts.get(user)
         if (account === undefined || user === undefined) return 'unknown'
         signIns.delete(refreshToken)
-        return { account, refresh: await world.signIns.begin(user) }
+        return { account, refresh: beginFor(user) }
+      },
+      endEverywhere: async (refreshToken) => {
+        const user = signIns.get(refreshToken)
+        return user === undefined ? undefined : standingOf(user, {})
       },
       end: async (refreshToken) => void signIns.delete(refreshToken),
     },
+    standingBook: {
+      changePassword: async (user, oldHash, newHash) => {
+        const account = accounts.get(user)
+        if (account?.passwordHash !== oldHash) return undefined
+        account.passwordHash = newHash
+        return standingOf(user, {})
+      },
+      ban: async (_, user, { until }) => (accounts.has(user) ? standingOf(user, { until }) : undefined),
+      unban: async (_, user) => (accounts.has(user) ? standingOf(user, { until: new Date(0) }) : undefined),
+      changeRole: async (_, user, role) => {
+        const account = accounts.get(user)
+        if (account === undefined) return undefined
+        account.role = role
+        return standingOf(user, {})
+      },
+    },
+    standings: { tell: (standing) => void asked.standings.push(standing) },
+    actions: { list: async () => [] },
+    publicKeys: () => [],
     creators: {
       search: async ({ beginning = '', limit, after = '' }) =>
         [...creators()]

@@ -1,0 +1,107 @@
+/**
+ * A real node's edge, both kinds of socket on one port of real uWebSockets.js, with stores that are objects. Its clock is
+ * the machine's, its limits may be short. One at a time in a process: Socket.IO changes its adapter for all of them.
+ */
+import { Gateway } from '../../server/inbound/gateway.ts'
+import { Outcomes } from '../../server/inbound/outcomes.ts'
+import { ROLL_LIMITS, type RollLimits, SessionRoll } from '../../server/inbound/session-roll.ts'
+import { Tickets } from '../../server/inbound/tickets.ts'
+import { DropReader } from '../../server/outbound/drop-view-reader.ts'
+import { Hub } from '../../server/outbound/hub.ts'
+import { Mine } from '../../server/outbound/mine.ts'
+import { listen, newApp } from '../../server/transports/http-listener.ts'
+import { nativeBroadcaster, serveNative } from '../../server/transports/native.ts'
+import { allOf } from '../../server/transports/peer.ts'
+import type { Door } from '../../server/transports/socket-door.ts'
+import { SOCKETIO_LIMITS, type SocketIoLimits, serveSocketIo } from '../../server/transports/socketio.ts'
+import { Pollers } from '../../server/transports/socketio-pollers.ts'
+import type { RedisFanout } from '../../storage/redis-fanout.ts'
+import { at, EdgeWorld } from './edge-world.ts'
+import { buyer, dropOf } from './people.ts'
+
+export const SHOES = dropOf('shoes')
+export const ORIGIN = 'https://drops.example'
+
+export type EdgeNode = Awaited<ReturnType<typeof edgeNode>>
+
+export async function edgeNode(
+  limits: Partial<RollLimits & SocketIoLimits> = {},
+  { fanout, door }: { fanout?: RedisFanout; door?: Door } = {},
+) {
+  const world = new EdgeWorld()
+  world.addDrop(SHOES)
+  const clock = {
+    nowMs: Date.now,
+    monotonicMs: () => performance.now(),
+    after: (ms: number, call: () => void) => {
+      const timer = setTimeout(call, ms)
+      return { cancel: () => clearTimeout(timer) }
+    },
+  }
+  const failures: string[] = []
+  const log = {
+    info: () => undefined,
+    warn: () => undefined,
+    error: (event: string, facts?: object) => failures.push(`${event} ${JSON.stringify(facts)}`),
+  }
+  const app = newApp()
+  const pages = { byId: async () => world.pages.get(SHOES) }
+  const ledger = { read: async () => world.rooms.get(SHOES), positions: async () => [at(1, 1)] }
+  const orders = { mine: async () => new Map(), states: async () => new Map() }
+  const pollers = new Pollers()
+  const hub = new Hub({
+    clock,
+    random: Math.random,
+    log,
+    broadcaster: allOf(nativeBroadcaster(app), pollers),
+    reader: new DropReader(pages, ledger, clock),
+    mine: new Mine(orders, clock),
+    feed: { watch: () => ({ stop: async () => undefined }) },
+  })
+  const roll = new SessionRoll(clock, Math.random, { ...ROLL_LIMITS, ...limits })
+  const tickets = new Tickets('a secret for tests', Date.now)
+  const gateway = new Gateway({
+    clock,
+    random: Math.random,
+    log,
+    hub,
+    roll,
+    outcomes: new Outcomes(ledger, orders, pages, clock),
+    tickets,
+    cancellations: { cancel: (asked) => world.cancel(asked) },
+    tokens: {
+      verify: async (token) => {
+        if (!token.startsWith('token-of-')) return token === 'old' ? 'expired' : 'invalid'
+        return { user: buyer(token.slice(9)), role: 'fan', expiresAtMs: Date.now() + 900_000 }
+      },
+    },
+    rooms: { order: async (drop, claim) => world.order(drop, claim) },
+  })
+  serveNative(app, { gateway, log, origins: [ORIGIN] })
+  const origins = [ORIGIN]
+  const socketIo = serveSocketIo(
+    app,
+    {
+      ...{ gateway, pollers, log, origins },
+      ...(fanout === undefined ? {} : { fanout }),
+      ...(door === undefined ? {} : { door }),
+    },
+    { ...SOCKETIO_LIMITS, ...limits },
+  )
+  app.any('/*', (res) => {
+    res.writeStatus('404 Not Found').end('no such page')
+  })
+  const { port } = await listen(app, '127.0.0.1', 0)
+  roll.start()
+  return {
+    ...{ world, hub, roll, tickets, failures, port, app, pollers, reach: socketIo.reach },
+    url: `ws://127.0.0.1:${port}/ws`,
+    origin: `http://127.0.0.1:${port}`,
+    async stop() {
+      roll.stop()
+      hub.stop()
+      await socketIo.close()
+      app.close()
+    },
+  }
+}
