@@ -3,7 +3,7 @@
  *
  * It knows RFC 6455 as far as a test needs it, and nothing of it is done by itself: no pong, no echo of a close.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 
 export const OP = { more: 0x0, text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa } as const
@@ -112,10 +112,6 @@ export class RawSocket {
     return socket
   }
 
-  get ended(): boolean {
-    return this.#ended
-  }
-
   /** Answers when the bytes have left, so that the next ones are a write of their own; and when they never can. */
   send(bytes: Buffer | string): Promise<void> {
     return new Promise((resolve) => {
@@ -197,9 +193,6 @@ export class RawSocket {
     })
   }
 }
-
-/** A nonce that nobody has used. */
-export const freshKey = (): string => randomBytes(16).toString('base64')
 
 /** Runs many at once, so many at a time, and answers in their order. */
 export async function bounded<In, Out>(items: readonly In[], atOnce: number, run: (item: In) => Promise<Out>) {

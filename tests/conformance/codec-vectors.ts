@@ -204,7 +204,7 @@ const TAKEN: Taken[] = [
   },
 ]
 
-/** A good message but for its t0: one more container around it than may be. */
+/** A number in so many arrays. */
 function nested(levels: number): unknown {
   return levels === 0 ? 1 : [nested(levels - 1)]
 }
@@ -271,7 +271,7 @@ const TOO_LARGE: Refused[] = [
 ].map((odd) => ({ ...odd, answers: [{ code: 'too_large' }], cutOff: true }))
 
 /** A message, and what is answered; under its id where that could be read. */
-const NOT_OBEYED: [string, unknown, { code: string; id?: string | number } | undefined][] = [
+const NOT_OBEYED: [string, unknown, { code: string; id?: string | number }][] = [
   ['an unknown type', { type: 'dance', id: 7 }, { code: 'unknown_type', id: 7 }],
   ['a type of another protocol', { type: 'welcome', id: 'x' }, { code: 'unknown_type', id: 'x' }],
   ['no type', { id: 7 }, { code: 'bad_request', id: 7 }],
@@ -353,7 +353,7 @@ export function codecVectors(): CodecVectors {
       ...BAD_FRAMES,
       ...TOO_LARGE,
       ...NOT_OBEYED.flatMap(([name, value, answer]) =>
-        spelled(name, value).map((odd) => ({ ...odd, answers: answer === undefined ? [] : [answer] })),
+        spelled(name, value).map((odd) => ({ ...odd, answers: [answer] })),
       ),
       ...spelled('a bad message does not silence the others', [clock, { type: 'dance', id: 1 }, { id: 2 }]).map(
         (odd) => ({ ...odd, answers: [{ code: 'unknown_type', id: 1 }, bad(2)] }),

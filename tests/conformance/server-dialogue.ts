@@ -34,7 +34,7 @@ export type ServerStep =
   | ({ hears: Message } & OnLink)
   | ({ ends: number | 'cut'; reason?: Message } & OnLink)
   | { passes: number }
-  | { room: OrderReply | 'is not heard of' }
+  | { room: OrderReply }
   | { news: { from: number; to: number; left: number } }
   | { known: { key: string; of: string; state: OrderState } }
   | { settles: { key: string; of: string; state: 'confirmed' | 'revoked' } }
@@ -113,7 +113,7 @@ export class ServerPlay {
     else if ('passes' in step) await world.clock.advance(step.passes)
     else if ('room' in step) {
       const { room } = step
-      world.order = room === 'is not heard of' ? () => new Promise(() => undefined) : async () => room
+      world.order = async () => room
     } else if ('news' in step) {
       const { from, to, left } = step.news
       world.hub.news(world.left(DROP, at(1, from), at(1, to), left))
