@@ -5,9 +5,9 @@
  * (so the handshake is decided at once, and tokens are checked after the socket is open), a message's bytes are gone
  * when its handler returns, a closed socket throws at every verb, and an exception out of a handler ends the process.
  *
- * A slow reader: up to 48 KiB unread it is left alone, above it is closed with 3008 while the close frame still fits
- * under the 64 KiB at which the library drops frames. If a burst passes both between two looks, the library itself ends
- * the connection without a code: a client that misses news without knowing it does not exist.
+ * A slow reader: above 8 KiB unread it is spared the news (session-roll.ts), above 48 it is closed with 3008 while the
+ * close frame still fits under the 64 KiB at which the library drops frames. If a burst passes both between two looks,
+ * the library itself ends the connection without a code: a client that misses news without knowing it does not exist.
  */
 
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js'

@@ -18,7 +18,7 @@ import { Gateway } from '../../server/inbound/gateway.ts'
 import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
 import { Outcomes } from '../../server/inbound/outcomes.ts'
 import type { Identity, Session, Verified } from '../../server/inbound/session.ts'
-import { SessionRoll } from '../../server/inbound/session-roll.ts'
+import { ROLL_LIMITS, SessionRoll } from '../../server/inbound/session-roll.ts'
 import { Tickets } from '../../server/inbound/tickets.ts'
 import type { DropPage } from '../../server/outbound/drop-view.ts'
 import { DropReader } from '../../server/outbound/drop-view-reader.ts'
@@ -199,7 +199,7 @@ export class EdgeWorld {
         },
       },
     })
-    this.roll = new SessionRoll(clock, random)
+    this.roll = new SessionRoll(clock, random, ROLL_LIMITS, this.hub)
     this.gateway = new Gateway({
       clock,
       random,
