@@ -63,6 +63,12 @@ export class LightSocket {
     this.#socket.end()
   }
 
+  /** As a network ends: at once, and without a word. */
+  cut(): void {
+    this.#open = false
+    this.#socket.resetAndDestroy()
+  }
+
   #frame(opcode: number, body: Buffer): void {
     const isShort = body.length < 126
     const headBytes = (isShort ? 2 : 4) + 4
