@@ -17,9 +17,9 @@ import { ms, type Row, whole } from './table.ts'
 const DISPERSION_MAX_MS = 100
 /** The clocks of processes are read to the millisecond, and Redis tells microseconds. */
 const EARLY_MAX_MS = 1
-const GATHER_MS = 8_000
-const GATHER_PER_WATCHER_MS = 2
-const HEARD_WITHIN_MS = 3_000
+const GATHER_MS = 6_000
+const GATHER_PER_WATCHER_MS = 1
+const HEARD_WITHIN_MS = 2_000
 
 interface Round {
   heard: number
