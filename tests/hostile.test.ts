@@ -11,6 +11,7 @@ import { FORBIDDEN, type HostileMessage, TOO_EARLY, WRONG_SHAPES, wrongFields } 
 import { BEFORE_CONNECT, PACKETS } from './corpus/packets.ts'
 import { BROKEN_FRAMES, ODD_FRAMES } from './corpus/wire.ts'
 import { AttackedEdge } from './fuzz/attacked-edge.ts'
+import { attack } from './fuzz/attacker.ts'
 
 const NATIVE = DOORS.slice(0, 2)
 const SOCKETIO = DOORS.slice(2)
@@ -203,6 +204,33 @@ describe.each(SOCKETIO)('a packet over %s', (door) => {
       ).toEqual([])
     }
     await expectUnharmed()
+  })
+})
+
+describe('what is kept of all that', () => {
+  it('[LL8] is nothing: after seconds of mutated input on every door the heap is as large as before', {
+    timeout: 60_000,
+  }, async () => {
+    const url = `http://127.0.0.1:${edge.port}`
+    const seed = Math.floor(Math.random() * 1_000_000)
+    await attack({ url, token: 'token-of-ana', seed, forMs: 1_500 })
+    await expect.poll(async () => (await edge.weigh()).sessions, { timeout: 10_000 }).toBe(0)
+    const before = await edge.weigh()
+
+    const { inputs, connections } = await attack({ url, token: 'token-of-ana', seed: seed + 1, forMs: 4_000 })
+    await expect.poll(async () => (await edge.weigh()).sessions, { timeout: 10_000 }).toBe(0)
+    const after = await edge.weigh()
+
+    const heapMb = after.heapMb - before.heapMb
+    const rssMb = after.rssMb - before.rssMb
+    const cpuMs = (after.cpuMs - before.cpuMs) / inputs
+    console.log(
+      `seed ${seed}: ${inputs} inputs on ${connections} connections, heap ${heapMb.toFixed(1)} MB, RSS ${rssMb.toFixed(1)} MB, ` +
+        `${cpuMs.toFixed(2)} ms of CPU for an input with its share of a connection`,
+    )
+    expect({ failures: after.failures, unhandled: after.unhandled }).toEqual({ failures: [], unhandled: [] })
+    expect(heapMb).toBeLessThan(5)
+    expect(rssMb).toBeLessThan(48)
   })
 })
 
