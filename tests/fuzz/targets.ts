@@ -128,7 +128,7 @@ function body(bytes: Uint8Array): string {
     value = unpackBody(bytes)
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown
-    return `unreadable: ${String(thrown.cause).slice(0, 60)}`
+    return `unreadable: ${String(thrown.cause).replaceAll(/\d+/g, '').slice(0, 40)}`
   }
   const said: string[] = [Array.isArray(value) ? `a list of ${value.length}` : typeof value]
   const read = <T>(name: string, reader: (value: unknown) => T | undefined, write: (known: T) => unknown) => {
@@ -192,7 +192,7 @@ export const TARGETS: FuzzTarget[] = [
     take(bytes) {
       const value = decodeMsgpack(bytes)
       // What the strict one takes, the general one reads as the same.
-      if (value !== undefined) deepStrictEqual(unpack(bytes), value)
+      if (value !== undefined) deepStrictEqual(unpackBody(bytes), value)
       return frame(bytes, 'msgpack')
     },
   },
