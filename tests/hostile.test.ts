@@ -226,9 +226,10 @@ describe('what is kept of all that', () => {
     const cpuMs = (after.cpuMs - before.cpuMs) / inputs
     console.log(
       `seed ${seed}: ${inputs} inputs on ${connections} connections, heap ${heapMb.toFixed(1)} MB, RSS ${rssMb.toFixed(1)} MB, ` +
-        `${cpuMs.toFixed(2)} ms of CPU for an input with its share of a connection`,
+        `${cpuMs.toFixed(2)} ms of CPU for an input with its share of a connection, ${after.orders} orders among them`,
     )
     expect({ failures: after.failures, unhandled: after.unhandled }).toEqual({ failures: [], unhandled: [] })
+    expect(after.orders).toBeGreaterThan(0)
     expect(heapMb).toBeLessThan(5)
     expect(rssMb).toBeLessThan(48)
   })

@@ -6,7 +6,7 @@
 import { connect, type Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { ENDPOINTS } from '../../protocol/api/endpoints.ts'
-import { encode } from '../../protocol/codec.ts'
+import { encode, type Frame } from '../../protocol/codec.ts'
 import { BEGINNINGS } from '../corpus/beginnings.ts'
 import { JSON_NOISE, MSGPACK_NOISE, NOT_UTF8 } from '../corpus/bytes.ts'
 import { GOOD, WRONG_SHAPES, wrongFields } from '../corpus/messages.ts'
@@ -32,8 +32,14 @@ export interface Thrown {
 
 const FRAMES_EACH = 12
 const GIVE_UP_MS = 3_000
+/** For what was thrown to arrive before the end. */
+const LINGER_MS = 10
+/** So many times as often as a wrong one: most of what is changed a little is still understood. */
+const GOOD_OFTEN = 20
 const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'latin1'))
-const messages = [...GOOD, ...WRONG_SHAPES, ...wrongFields()].map(({ message }) => message)
+const messages = [...Array(GOOD_OFTEN).fill(GOOD).flat(), ...WRONG_SHAPES, ...wrongFields()].map(
+  ({ message }) => message,
+)
 const SEEDS = {
   json: [...JSON_NOISE, ...NOT_UTF8]
     .map((one) => one.bytes)
@@ -99,23 +105,34 @@ export async function attack({ url, token, seed, forMs }: Attack, atOnce = 8): P
   }
 
   async function native(format: 'json' | 'msgpack', isKnown: boolean, frames: Uint8Array[]): Promise<number> {
-    const offered = [`livedrop.v1.${format}`, ...(isKnown ? [`bearer.${token}`] : [])]
-    return over(
-      new WebSocket(`${url.replace('http', 'ws')}/ws`, offered, { perMessageDeflate: false }),
-      frames,
-      format === 'msgpack',
-    )
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, `livedrop.v1.${format}`, {
+      perMessageDeflate: false,
+    })
+    const hello = { type: 'hello', token } as const
+    return over(socket, isKnown ? encode(hello as never, format) : undefined, frames, format === 'msgpack')
   }
 
   async function engine(isKnown: boolean, frames: Uint8Array[]): Promise<number> {
-    const auth = JSON.stringify(isKnown ? { token } : {})
     const socket = new WebSocket(`${url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
-    return over(socket, [Buffer.from(`40${auth}`), ...frames], false)
+    return over(socket, isKnown ? `40${JSON.stringify({ token })}` : undefined, frames, false)
   }
 
-  /** Sends what it has and waits until it is cut off, or all of it was taken. */
-  async function over(socket: WebSocket, frames: Uint8Array[], binary: boolean): Promise<number> {
+  /** Says who it is, sends what it has and waits until it is cut off, or all of it was taken. */
+  async function over(
+    socket: WebSocket,
+    greeting: Frame | undefined,
+    frames: Uint8Array[],
+    binary: boolean,
+  ): Promise<number> {
     let sent = 0
+    const throwAll = () => {
+      for (const frame of frames) {
+        if (socket.readyState !== WebSocket.OPEN) return
+        sent += 1
+        socket.send(frame, { binary })
+      }
+      setTimeout(() => socket.close(), LINGER_MS)
+    }
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, GIVE_UP_MS)
       socket.on('error', () => undefined)
@@ -123,13 +140,13 @@ export async function attack({ url, token, seed, forMs }: Attack, atOnce = 8): P
         clearTimeout(timer)
         resolve()
       })
-      socket.on('open', () => {
-        for (const frame of frames) {
-          sent += 1
-          socket.send(frame, { binary })
-        }
-        socket.close()
-      })
+      // With a token it is welcomed first: a token is checked after the socket is open.
+      socket.on('open', () => (greeting === undefined ? throwAll() : socket.send(greeting)))
+      if (greeting !== undefined) {
+        socket.on('message', (text) => {
+          if (sent === 0 && String(text).includes('welcome')) throwAll()
+        })
+      }
     })
     socket.terminate()
     return sent
