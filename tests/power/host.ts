@@ -47,6 +47,8 @@ const STORM_ORDERS = 400
 /** As many orders as are in Redis and in the node's memory only when the power goes. */
 const UNWRITTEN = 150
 const WITHIN_MS = 30_000
+/** The inbox is patient: it rests nineteen times as long as it writes. */
+const INBOX_WITHIN_MS = 120_000
 const SKUS = ['SIZE-40', 'SIZE-41']
 
 export class PoweredHost {
@@ -212,8 +214,9 @@ export class PoweredHost {
     const broken = async () => (await ground.stores.audit(drop)).filter((one) => !one.ok).map((one) => one.rule)
     try {
       // Nobody asks for the drop: the agenda wakes it by itself.
-      const isHealed = async () => (await missing()).lost === 0 && (await broken()).length === 0
-      if (durability === 'all') await until(isHealed, WITHIN_MS)
+      const isHealed = async () =>
+        (await missing()).lost === 0 && (await broken()).length === 0 && (await untold()) === 0
+      if (durability === 'all') await until(isHealed, INBOX_WITHIN_MS)
       const { states, lost } = await missing()
       const lostConfirmed = [...confirmed].filter((id) => states.get(id) !== 'confirmed').length
       const counts = { accepted: accepted.size, confirmed: confirmed.size, lost, lostConfirmed }
