@@ -34,12 +34,16 @@ const FRAMES_EACH = 12
 const GIVE_UP_MS = 3_000
 /** For what was thrown to arrive before the end. */
 const LINGER_MS = 10
-/** So many times as often as a wrong one: most of what is changed a little is still understood. */
-const GOOD_OFTEN = 20
+/** As it is, so that what is wrong comes between what is right, and in the middle of its work. */
+const GOOD_CHANCE = 0.25
 const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'latin1'))
-const messages = [...Array(GOOD_OFTEN).fill(GOOD).flat(), ...WRONG_SHAPES, ...wrongFields()].map(
-  ({ message }) => message,
-)
+const messages = [...GOOD, ...WRONG_SHAPES, ...wrongFields()].map(({ message }) => message)
+const eventOf = ({ type, ...payload }: Record<string, unknown>) => `42${JSON.stringify([type, payload])}`
+const RIGHT = {
+  json: GOOD.map(({ message }) => new Uint8Array(Buffer.from(encode(message as never, 'json')))),
+  msgpack: GOOD.map(({ message }) => new Uint8Array(Buffer.from(encode(message as never, 'msgpack')))),
+  packets: GOOD.map(({ message }) => new Uint8Array(Buffer.from(eventOf(message)))),
+}
 const SEEDS = {
   json: [...JSON_NOISE, ...NOT_UTF8]
     .map((one) => one.bytes)
@@ -47,11 +51,7 @@ const SEEDS = {
   msgpack: MSGPACK_NOISE.map((one) => one.bytes).concat(
     messages.map((one) => new Uint8Array(Buffer.from(encode(one as never, 'msgpack')))),
   ),
-  packets: [
-    ...PACKETS.map(({ packet }) => packet),
-    ...BEFORE_CONNECT,
-    ...messages.map(({ type, ...payload }) => `42${JSON.stringify([type, payload])}`),
-  ].map(bytes),
+  packets: [...PACKETS.map(({ packet }) => packet), ...BEFORE_CONNECT, ...messages.map(eventOf)].map(bytes),
   wire: [...BROKEN_FRAMES, ...ODD_FRAMES].map((one) => one.bytes),
   beginnings: [...BEGINNINGS.map(([, text]) => text).filter((text) => text.length < 10_000), ...requests()].map(bytes),
 }
@@ -84,9 +84,7 @@ export async function attack({ url, token, seed, forMs }: Attack, atOnce = 8): P
       ) as Record<keyof typeof SEEDS, Mutator>
       while (performance.now() < untilMs) {
         thrown.connections += 1
-        const isKnown = dice.chance(0.5)
-        const way = dice.whole(0, 5)
-        const count = await knock(way, isKnown, mutators)
+        const count = await knock(dice, mutators)
         thrown.inputs += count
       }
     }),
@@ -94,12 +92,14 @@ export async function attack({ url, token, seed, forMs }: Attack, atOnce = 8): P
   return thrown
 
   /** How much of it was sent. */
-  function knock(way: number, isKnown: boolean, from: Record<keyof typeof SEEDS, Mutator>): Promise<number> {
-    const some = (mutator: Mutator, count = FRAMES_EACH) => Array.from({ length: count }, () => mutator.next())
-    if (way === 0) return native('json', isKnown, some(from.json))
-    if (way === 1) return native('msgpack', isKnown, some(from.msgpack))
-    if (way === 2) return engine(isKnown, some(from.packets))
-    if (way === 3) return polling(isKnown, some(from.packets, 3))
+  function knock(dice: Dice, from: Record<keyof typeof SEEDS, Mutator>): Promise<number> {
+    const [way, isKnown] = [dice.whole(0, 5), dice.chance(0.5)]
+    const some = (format: keyof typeof RIGHT, count = FRAMES_EACH) =>
+      Array.from({ length: count }, () => (dice.chance(GOOD_CHANCE) ? dice.pick(RIGHT[format]) : from[format].next()))
+    if (way === 0) return native('json', isKnown, some('json'))
+    if (way === 1) return native('msgpack', isKnown, some('msgpack'))
+    if (way === 2) return engine(isKnown, some('packets'))
+    if (way === 3) return polling(isKnown, some('packets', 3))
     if (way === 4) return raw(handshake(), from.wire.next())
     return raw(undefined, from.beginnings.next())
   }
