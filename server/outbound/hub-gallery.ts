@@ -63,7 +63,8 @@ export class Gallery {
   #ahead: Ask[] = []
   #catchingUp = false
 
-  constructor(drop: DropId, world: GalleryWorld) {
+  /** `noSuchDrop`: it was asked for and is none, and nobody stands here. May be called again. */
+  constructor(drop: DropId, world: GalleryWorld, noSuchDrop: () => void) {
     this.drop = drop
     this.#world = world
     const topic = (encoding: Encoding) => `drop/${drop}/${encoding}`
@@ -80,6 +81,7 @@ export class Gallery {
       },
       failed: (cause) => {
         for (const ask of this.#takeWaiting()) this.#refuse(ask, cause)
+        if (this.#seats.size === 0 && cause instanceof Fault && cause.code === 'not_found') noSuchDrop()
       },
       wanted: () => this.#seats.size > 0,
     })

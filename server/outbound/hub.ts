@@ -205,7 +205,10 @@ export class Hub {
 
   /** Listens before it reads: what happens in between is held, not lost. */
   #open(drop: DropId): Opened {
-    const gallery = new Gallery(drop, this.#world)
+    // Names are free: what is none is not kept for a while, as a drop that exists is.
+    const gallery = new Gallery(drop, this.#world, () => {
+      if (this.#galleries.get(drop)?.gallery === gallery) this.#close(drop)
+    })
     const { feed, viewers } = this.#world
     const ears = [feed.watch(drop, (heard) => gallery.hear(heard))]
     if (viewers !== undefined) {
