@@ -22,7 +22,7 @@ async function node(limits: Partial<Record<RestLimit, Pace>>, trusted: string[] 
   const nobody = paces(anonymous)
   const per = (limit: RestLimit): RestPaces => ({ perUser: paces(limits[limit]), perNetwork: nobody })
   const admission = new RestAdmission({
-    ...{ read: per('read'), write: per('write'), order: per('order') },
+    ...{ read: per('read'), write: per('write'), order: per('order'), admin: per('admin') },
     sign_in: { ...free, perNetwork: paces(limits.sign_in) },
   })
   const world = restWorld()
