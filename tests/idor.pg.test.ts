@@ -340,7 +340,7 @@ describe('every message of the socket', () => {
     },
     cancel: {
       say: ({ order, drop }) => ({ orderId: order, drop, key: KEY, id: 1 }) as never,
-      hear: { nobody: 'receipt unauthorized', stranger: 'receipt invalid', buyer: 'cancelled' },
+      hear: { nobody: 'receipt unauthorized', stranger: 'receipt invalid', buyer: 'receipt accepted' },
     },
     outcomes: {
       say: ({ drop }) => ({ drop, keys: [KEY], id: 1 }),
