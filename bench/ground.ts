@@ -59,7 +59,7 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
   })
 }
 
-async function standOn(
+export async function standOn(
   urls: string[],
   env: Readonly<Record<string, string | undefined>>,
   cluster: LocalCluster | undefined,

@@ -87,14 +87,20 @@ async function measure(connection: RedisConnection, batch: number): Promise<Meas
   await ledger.rebuild(drop, 1, NODE, seed, [])
 
   let seq = 0
+  let calls = 0
   const run = async (claims: Claim[][], forMs: number) => {
     const tripsMs: number[] = []
     const began = performance.now()
     for (const batchOfClaims of claims) {
       const sent = performance.now()
       if (sent - began > forMs) break
-      const answer = await ledger.order(drop, { epoch: 1, prevSeq: seq }, batchOfClaims)
+      const answer = await ledger.order(
+        drop,
+        { epoch: 1, prevSeq: seq, prevBatch: calls, batch: calls + 1 },
+        batchOfClaims,
+      )
       if (answer.answer !== 'ok') throw new Error(`the ledger refused: ${answer.answer}`)
+      if (answer.seq > seq) calls += 1
       seq = answer.seq
       tripsMs.push(performance.now() - sent)
     }

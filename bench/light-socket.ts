@@ -63,6 +63,12 @@ export class LightSocket {
     this.#socket.end()
   }
 
+  /** Gone at once, without a word: what a phone in a lift does. */
+  cut(): void {
+    this.#open = false
+    this.#socket.destroy()
+  }
+
   #frame(opcode: number, body: Buffer): void {
     const isShort = body.length < 126
     const headBytes = (isShort ? 2 : 4) + 4

@@ -7,14 +7,14 @@
  */
 export interface EventStream {
   /**
-   * Resolves when the stream has stored it; the same `id` again within two minutes changes nothing.
+   * Resolves when the stream has taken it, with its number there; the same `id` again within two minutes changes nothing.
    * Throws `unavailable` when that is not known within `waitMs`: append it again. Throws `too_large` for a body that
    * the stream will never take.
    */
-  append(subject: string, body: Uint8Array, id: string, waitMs: number): Promise<void>
+  append(subject: string, body: Uint8Array, id: string, waitMs: number): Promise<number>
   /**
-   * Called when the stream came back without events that it had taken, or had to be made: what it held must be appended
-   * again.
+   * Called when the stream came back without events that it had taken, or had to be made: those with a higher number than
+   * `lastSeq` must be appended again. Never between two appends that both succeed on one connection.
    */
-  onLost(call: () => void): void
+  onLost(call: (lastSeq: number) => void): void
 }

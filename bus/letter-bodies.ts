@@ -22,7 +22,8 @@ export type Question =
 
 export function writeOrders(orders: readonly OrderRequest[]): Uint8Array {
   const rows = orders.map(({ claim, via, deadlineMs }) => {
-    return [claim.orderId, claim.buyer, claim.key, claim.lines, via, deadlineMs]
+    const row = [claim.orderId, claim.buyer, claim.key, claim.lines, via, deadlineMs]
+    return claim.promised === true ? [...row, true] : row
   })
   return packBody(['orders', rows])
 }
@@ -91,11 +92,12 @@ export function readControlReply(value: unknown): ControlReply | undefined {
 
 function readOrder(value: unknown): OrderRequest | undefined {
   if (!Array.isArray(value)) return undefined
-  const [orderId, buyer, key, lines, via, deadlineMs] = value as unknown[]
+  const [orderId, buyer, key, lines, via, deadlineMs, promised] = value as unknown[]
   if (!isOrderId(orderId) || !isUserId(buyer) || !isIdempotencyKey(key) || !isLinesText(lines)) return undefined
   if (!isNodeId(via) || !isTime(deadlineMs)) return undefined
 
-  return { kind: 'order', claim: { orderId, buyer, key, lines }, via, deadlineMs }
+  const claim = { orderId, buyer, key, lines }
+  return { kind: 'order', claim: promised === true ? { ...claim, promised } : claim, via, deadlineMs }
 }
 
 function readAdjustment(value: unknown): Adjustment | undefined {

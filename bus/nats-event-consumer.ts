@@ -4,18 +4,21 @@
  * All nodes pull from the one durable, an event at a time, so they share the work and none of them has to be chosen. It
  * is made on first use and made anew when it is gone; after the stream was wiped it begins at the beginning, which is
  * right, for the stream is then refilled from the outbox and who reads it knows what it has seen.
+ *
+ * When the stream has lost its end, as by a power cut, the consumer may remember to have read further than the stream now
+ * goes, and would pass over everything that is put there again. It is then made anew from where the stream was cut.
  */
 import type { EventConsumer, Taken } from './event-consumer.ts'
 import type { NatsBus } from './nats-bus.ts'
 import type { NatsEventStream } from './nats-event-stream.ts'
-import { fieldsOf } from './reading.ts'
+import { fieldsOf, isWhole } from './reading.ts'
 import type { Subjects } from './subjects.ts'
 
 export interface NatsEventConsumerOptions {
   bus: NatsBus
   subjects: Subjects
   /** Made if it is not there: a consumer needs one. */
-  stream: Pick<NatsEventStream, 'ensure'>
+  stream: Pick<NatsEventStream, 'ensure' | 'onLost'>
   /** Of this purpose; no dots. */
   durable: string
   /** An event that nobody is done with after this long comes again. */
@@ -34,9 +37,15 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 export class NatsEventConsumer implements EventConsumer {
   readonly #options: Required<NatsEventConsumerOptions>
   #there = false
+  /** Set when the stream has lost its end, until the consumer is made anew. */
+  #lostAfter: number | undefined
 
   constructor(options: NatsEventConsumerOptions) {
     this.#options = { ackWithinMs: 30_000, ...options }
+    options.stream.onLost((lastSeq) => {
+      this.#lostAfter = Math.min(this.#lostAfter ?? lastSeq, lastSeq)
+      this.#there = false
+    })
   }
 
   async take(waitMs: number): Promise<Taken | 'nothing' | 'away'> {
@@ -70,11 +79,17 @@ export class NatsEventConsumer implements EventConsumer {
     } catch {
       return false // the stream says so itself, and is asked again
     }
+    const lostAfter = this.#lostAfter
+    const start = lostAfter === undefined ? undefined : await this.#forget(lostAfter)
+    if (start === 'away') return false
+
     const configuration = {
       stream_name: subjects.eventStream,
       config: {
         durable_name: durable,
-        deliver_policy: 'all',
+        ...(start === undefined
+          ? { deliver_policy: 'all' }
+          : { deliver_policy: 'by_start_sequence', opt_start_seq: start }),
         ack_policy: 'explicit',
         ack_wait: ackWithinMs * NS_PER_MS,
         max_ack_pending: IN_WORK_MAX,
@@ -82,14 +97,31 @@ export class NatsEventConsumer implements EventConsumer {
     }
     const subject = `$JS.API.CONSUMER.DURABLE.CREATE.${subjects.eventStream}.${durable}`
     const asked = await bus.ask(subject, bytes(JSON.stringify(configuration)), CREATE_WITHIN_MS)
-    return asked.heard === 'answer' && !saysError(asked.body)
+    const isMade = asked.heard === 'answer' && readAnswer(asked.body)?.error === undefined
+    if (isMade && this.#lostAfter === lostAfter) this.#lostAfter = undefined
+    return isMade
+  }
+
+  /** Ends the consumer. Answers where to begin anew: behind what is done with, and not behind where the stream was cut. */
+  async #forget(lostAfter: number): Promise<number | 'away'> {
+    const { bus, subjects, durable } = this.#options
+    const path = `${subjects.eventStream}.${durable}`
+    const asked = await bus.ask(`$JS.API.CONSUMER.INFO.${path}`, bytes(''), CREATE_WITHIN_MS)
+    if (asked.heard !== 'answer') return 'away'
+
+    const done = fieldsOf(readAnswer(asked.body)?.ack_floor)?.stream_seq
+    const deleted = await bus.ask(`$JS.API.CONSUMER.DELETE.${path}`, bytes(''), CREATE_WITHIN_MS)
+    if (deleted.heard !== 'answer') return 'away'
+
+    return 1 + Math.min(lostAfter, isWhole(done) ? done : 0)
   }
 }
 
-function saysError(body: Uint8Array): boolean {
+/** What is no JSON was not said by JetStream, and is an error too. */
+function readAnswer(body: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
-    return fieldsOf(JSON.parse(new TextDecoder().decode(body)))?.error !== undefined
+    return fieldsOf(JSON.parse(new TextDecoder().decode(body)))
   } catch {
-    return true // whatever answered, it was not JetStream
+    return { error: 'not JetStream' }
   }
 }

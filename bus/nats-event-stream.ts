@@ -3,7 +3,8 @@
  *
  * The stream is made on first use and made anew when it is gone, because a wiped JetStream is a fault that must heal by
  * itself: everything still unsent is in the outbox. That it is gone shows as silence rather than as "nobody", for the
- * nodes that listen to events live are subscribers too; so after every failure the stream is looked for again.
+ * nodes that listen to events live are subscribers too; so after every failure the stream is looked for again. It may also
+ * come back shorter than it was: JetStream answers before its file is synced, and a power cut takes the rest.
  */
 import { Fault } from '../protocol/faults.ts'
 import type { EventStream } from './event-stream.ts'
@@ -20,6 +21,8 @@ export interface NatsEventStreamOptions {
   rememberIdsMs?: number
   /** The oldest events go first. */
   maxBytes?: number
+  /** The highest number that any node was ever answered: a node that has just started has heard none. */
+  knownSeq?: () => Promise<number>
 }
 
 const HOUR_MS = 3_600_000
@@ -32,19 +35,25 @@ type Answer = { failure: undefined; lastSeq: number } | { failure: string; code?
 
 export class NatsEventStream implements EventStream {
   readonly #options: Required<NatsEventStreamOptions>
-  readonly #lostCalls: (() => void)[] = []
+  readonly #lostCalls: ((lastSeq: number) => void)[] = []
   /** The latest event that the stream has said to have. */
   #lastSeq = 0
   #there: Promise<void> | undefined
 
   constructor(options: NatsEventStreamOptions) {
-    this.#options = { keepMs: 24 * HOUR_MS, rememberIdsMs: 120_000, maxBytes: 512 * 1024 * 1024, ...options }
+    this.#options = {
+      keepMs: 24 * HOUR_MS,
+      rememberIdsMs: 120_000,
+      maxBytes: 512 * 1024 * 1024,
+      knownSeq: async () => 0,
+      ...options,
+    }
     options.bus.onState(() => {
       this.#there = undefined
     })
   }
 
-  async append(subject: string, body: Uint8Array, id: string, waitMs: number): Promise<void> {
+  async append(subject: string, body: Uint8Array, id: string, waitMs: number): Promise<number> {
     const { bus } = this.#options
     if (bus.connected && body.length + id.length + HEADER_BYTES > bus.bodyMaxBytes) {
       throw new Fault('too_large', { subject, bytes: body.length })
@@ -58,13 +67,13 @@ export class NatsEventStream implements EventStream {
     const answer: Answer = asked.heard === 'answer' ? readAnswer(asked.body) : { failure: asked.heard }
     if (answer.failure === undefined) {
       this.#lastSeq = Math.max(this.#lastSeq, answer.lastSeq)
-      return
+      return answer.lastSeq
     }
     this.#there = undefined
     throw this.#unavailable(answer.failure)
   }
 
-  onLost(call: () => void): void {
+  onLost(call: (lastSeq: number) => void): void {
     this.#lostCalls.push(call)
   }
 
@@ -81,7 +90,7 @@ export class NatsEventStream implements EventStream {
   }
 
   async #ensure(waitMs: number): Promise<void> {
-    const { subjects, keepMs, rememberIdsMs, maxBytes } = this.#options
+    const { subjects, keepMs, rememberIdsMs, maxBytes, knownSeq } = this.#options
     const configuration = {
       name: subjects.eventStream,
       subjects: [subjects.events],
@@ -95,7 +104,7 @@ export class NatsEventStream implements EventStream {
     // An update of what is already so changes nothing, and it is the one question that tells "there" from "not there".
     const updated = await this.#request('UPDATE', configuration, waitMs)
     if (updated.failure === undefined) {
-      if (updated.lastSeq < this.#lastSeq) this.#lost(updated.lastSeq)
+      if (updated.lastSeq < Math.max(this.#lastSeq, await knownSeq())) this.#lost(updated.lastSeq)
       return
     }
     if (updated.code !== STREAM_NOT_FOUND) throw this.#unavailable(updated.failure)
@@ -114,7 +123,7 @@ export class NatsEventStream implements EventStream {
 
   #lost(lastSeq: number): void {
     this.#lastSeq = lastSeq
-    for (const call of this.#lostCalls) call()
+    for (const call of this.#lostCalls) call(lastSeq)
   }
 
   #unavailable(why: string): Fault {

@@ -23,16 +23,17 @@ interface Part {
   at: number
   of: number
   position: Position
+  batch: number
   entries: Entry[]
   unreadable: number
 }
 
 /** One body for each part, and one at least: to have nothing is an answer too. */
-export function writeSurrendered(drop: DropId, node: NodeId, { journal, position }: Surrendered): Uint8Array[] {
+export function writeSurrendered(drop: DropId, node: NodeId, { journal, position, batch }: Surrendered): Uint8Array[] {
   const parts = inParts(journal)
   return parts.map((entries, at) => {
     const { epoch, seq } = position
-    return packBody({ drop, node, at, of: parts.length, epoch, seq, entries: entries.map(writeEntry) })
+    return packBody({ drop, node, at, of: parts.length, epoch, seq, batch, entries: entries.map(writeEntry) })
   })
 }
 
@@ -40,7 +41,7 @@ export function writeSurrendered(drop: DropId, node: NodeId, { journal, position
 export class SurrenderedParts {
   readonly #drop: DropId
   readonly #log: Log
-  readonly #byNode = new Map<NodeId, { of: number; position: Position; parts: Map<number, Entry[]> }>()
+  readonly #byNode = new Map<NodeId, { of: number; position: Position; batch: number; parts: Map<number, Entry[]> }>()
 
   constructor(drop: DropId, log: Log) {
     this.#drop = drop
@@ -54,8 +55,8 @@ export class SurrenderedParts {
       this.#log.error('surrender.unreadable', { drop: part.drop, node: part.node, entries: part.unreadable })
     }
 
-    const { of, position } = part
-    const known = this.#byNode.get(part.node) ?? { of, position, parts: new Map<number, Entry[]>() }
+    const { of, position, batch } = part
+    const known = this.#byNode.get(part.node) ?? { of, position, batch, parts: new Map<number, Entry[]>() }
     known.parts.set(part.at, part.entries)
     this.#byNode.set(part.node, known)
   }
@@ -68,10 +69,10 @@ export class SurrenderedParts {
   /** What came, also of nodes that were cut off in the middle: each entry is true by itself. Nodes without memory are left out. */
   all(): Surrendered[] {
     const all: Surrendered[] = []
-    for (const [node, { of, position, parts }] of this.#byNode) {
+    for (const [node, { of, position, batch, parts }] of this.#byNode) {
       if (parts.size < of) this.#log.error('surrender.incomplete', { drop: this.#drop, node, parts: parts.size, of })
       const journal = [...parts].sort(([a], [b]) => a - b).flatMap(([, entries]) => entries)
-      if (journal.length > 0 || comparePositions(position, ORIGIN) > 0) all.push({ journal, position })
+      if (journal.length > 0 || comparePositions(position, ORIGIN) > 0) all.push({ journal, position, batch })
     }
     return all
   }
@@ -101,12 +102,13 @@ function bytesOf(entry: Entry): number {
 }
 
 function readPart(value: unknown): Part | undefined {
-  const { drop, node, at, of, epoch, seq, entries } = fieldsOf(value) ?? {}
+  const { drop, node, at, of, epoch, seq, batch = 0, entries } = fieldsOf(value) ?? {}
   const position = readPosition(epoch, seq)
   if (!isDropId(drop) || !isNodeId(node) || position === undefined) return undefined
-  if (!isWhole(at) || !isWhole(of) || of > PARTS_MAX || at >= of) return undefined
+  // A node of before the chain says no batch, and its journal is worth as much.
+  if (!isWhole(batch) || !isWhole(at) || !isWhole(of) || of > PARTS_MAX || at >= of) return undefined
   if (!Array.isArray(entries) || entries.length > ENTRIES_MAX) return undefined
 
   const readable = entries.map(readEntry).filter((entry) => entry !== undefined)
-  return { drop, node, at, of, position, entries: readable, unreadable: entries.length - readable.length }
+  return { drop, node, at, of, position, batch, entries: readable, unreadable: entries.length - readable.length }
 }

@@ -5,7 +5,6 @@
  * write is its remnant (remnants.ts); how a node that leaves passes its rooms on is said in passing.ts.
  */
 import type { DropId, NodeId } from '../protocol/ids.ts'
-import { ORIGIN } from '../protocol/position.ts'
 import { isOver } from './drop.ts'
 import { handOver } from './handover.ts'
 import type { Noted } from './journal.ts'
@@ -206,7 +205,7 @@ export class Directory {
 
   async #leaveRemnant(drop: DropId, room: Room, unread?: (letter: Letter) => void): Promise<void> {
     const noted = await room.stop(unread)
-    this.#remnants.add(drop, noted, room.position)
+    this.#remnants.add(drop, noted, room)
   }
 
   async #retire(drop: DropId, why: string, unread?: (letter: Letter) => void): Promise<void> {
@@ -231,7 +230,7 @@ export class Directory {
 
   /** What Postgres took for stale is in no journal any more; if this node takes the drop over, it must still know of it. */
   #rememberStale(drop: DropId, noted: readonly Noted[]): void {
-    this.#remnants.add(drop, noted, ORIGIN)
+    this.#remnants.add(drop, noted)
     this.#remnants.handOver(drop)
   }
 

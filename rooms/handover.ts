@@ -3,9 +3,9 @@
  * same id and key.
  *
  * If the new owner adopted the room, its ledger answers `duplicate` and all is well. If it built the room anew without
- * our memory, the order is accepted again, from the stock that is there. While the drop is paused or not open yet, it
- * waits. Only when the stock is gone, or the drop is over, does the buyer lose what they were promised: that is `revoked`,
- * and an alarm.
+ * our memory, the order is accepted again, from the stock that is there, also in a drop that is paused or over by now: it
+ * is a promise that was made while the drop sold. Only when the units are gone does the buyer lose what they were
+ * promised: that is `revoked`, and an alarm.
  */
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import type { Verdict } from '../protocol/verdicts.ts'
@@ -17,7 +17,7 @@ const WAIT_MS = 3_000
 const RETRY_MS = 300
 const AT_ONCE = 64
 /** Not the drop's last word. */
-const WAITS: readonly Verdict[] = ['pending', 'rate_limited', 'paused', 'early']
+const WAITS: readonly Verdict[] = ['pending', 'rate_limited']
 
 export interface HandoverWorld {
   rooms: Rooms
@@ -44,7 +44,7 @@ async function placeAnew(drop: DropId, { entry, via }: Noted, world: HandoverWor
 
   const { orderId, buyer, key, lines } = entry
   while (world.goesOn()) {
-    const reply = await world.rooms.order(drop, { orderId, buyer, key, lines }, WAIT_MS)
+    const reply = await world.rooms.order(drop, { orderId, buyer, key, lines, promised: true }, WAIT_MS)
     if (reply.verdict === 'accepted' || reply.verdict === 'duplicate') return
 
     if (!WAITS.includes(reply.verdict)) {

@@ -9,7 +9,7 @@
  * rather than promise more than it can remember.
  */
 import type { NodeId } from '../protocol/ids.ts'
-import { comparePositions } from '../protocol/position.ts'
+import { comparePositions, formatPosition } from '../protocol/position.ts'
 import type { Entry } from './ports.ts'
 
 /** `via`: the node whose socket placed the order, when this owner was the one who accepted it. */
@@ -60,19 +60,27 @@ export class Journal {
 }
 
 /**
- * One list of entries, each once, oldest first: what several memories of one drop hold together. Redis that went back in
- * time may have used a position twice, so two entries are the same only if they are about the same thing.
+ * One list of entries, each once, oldest first: what the journals of one drop and its log hold together. Redis that went
+ * back in time may have used a position twice, so two entries are the same only if they are about the same thing.
+ *
+ * Of one epoch the journals come first. They are what buyers were told; what only the log has nobody was told, or
+ * Postgres has it already. If there are not units for both, the promise is kept.
  */
-export function uniteEntries(memories: readonly (readonly Entry[])[]): Entry[] {
-  const sorted = memories.flat().sort((a, b) => comparePositions(a.position, b.position))
-
-  return sorted.filter((entry, at) => {
-    for (let earlier = at - 1; earlier >= 0; earlier -= 1) {
-      const before = sorted[earlier]
-      if (before === undefined || comparePositions(before.position, entry.position) !== 0) return true
-      if (subjectOf(before) === subjectOf(entry)) return false
-    }
-    return true
+export function uniteEntries(journals: readonly (readonly Entry[])[], log: readonly Entry[]): Entry[] {
+  const told = journals.flat().map((entry) => ({ entry, rank: 0 }))
+  const logged = log.map((entry) => ({ entry, rank: 1 }))
+  const sorted = [...told, ...logged].sort(
+    (a, b) =>
+      a.entry.position.epoch - b.entry.position.epoch ||
+      a.rank - b.rank ||
+      comparePositions(a.entry.position, b.entry.position),
+  )
+  const seen = new Set<string>()
+  return sorted.flatMap(({ entry }) => {
+    const same = `${formatPosition(entry.position)} ${subjectOf(entry)}`
+    if (seen.has(same)) return []
+    seen.add(same)
+    return [entry]
   })
 }
 

@@ -54,6 +54,8 @@ export interface LedgerItem {
 export interface RoomState {
   epoch: number
   seq: number
+  /** The number of the owner's call that wrote last, 0 for none in this epoch. */
+  batch: number
   phase: Phase
   opensAtMs: number
   closesAtMs: number | null
@@ -73,13 +75,25 @@ export interface Claim {
   buyer: UserId
   key: IdempotencyKey
   lines: LinesText
+  /** An earlier owner accepted it and has said so: it is taken in any phase, while there are units for it. */
+  promised?: true
 }
 
-/** Proof that the caller is the current owner and has seen everything that happened. */
+/**
+ * Proof that the caller is the current owner and has seen everything that happened.
+ *
+ * The batches are a chain: each names the one before it that wrote something. A seq can come about twice when Redis goes
+ * back in time and an old call is carried out late; a number of a call cannot. So whoever has the caller's last batch has
+ * the caller's whole history, and a lower number is proof that Redis went back.
+ */
 export interface Fence {
   epoch: number
   /** The last seq the caller knows of this epoch. */
   prevSeq: number
+  /** The caller's last call that wrote something, 0 for none in this epoch. */
+  prevBatch: number
+  /** The number of this call: higher than of any before it in this epoch. */
+  batch: number
 }
 
 export type ClaimResult =
@@ -95,8 +109,8 @@ export type Refused =
   | { answer: 'no_room' }
   /** A later owner exists. */
   | { answer: 'fenced'; epoch: number }
-  /** prevSeq is not the stored one. Lower: Redis went back in time. Higher: a reply of mine was lost. */
-  | { answer: 'out_of_sequence'; seq: number }
+  /** What the ledger has is not what the caller knows. A lower batch: Redis went back in time. Higher: a reply was lost. */
+  | { answer: 'out_of_sequence'; seq: number; batch: number }
 
 export type BatchAnswer =
   | Refused
@@ -224,7 +238,10 @@ export interface Taken {
 /** What became of an entry in Postgres. `stale`: of an epoch before the fence; an order must be placed anew. */
 export type WriteOutcome =
   | { outcome: 'confirmed' | 'duplicate' | 'applied' | 'stale' }
-  /** Refused by Postgres, and recorded as such. `returns`: its units belong back into the stock. */
+  /**
+   * Refused by Postgres, and recorded as such. `returns`: its units belong back into the stock. After `total` it is not
+   * known which: the ledger has more than there is, and must be built anew.
+   */
   | { outcome: 'revoked'; reason: 'limit' | 'total' | 'key'; returns: boolean }
 
 export interface DropBook {
@@ -255,8 +272,10 @@ export interface DueDrop {
 /** A node's memory of a drop, given up to the one who takes over. */
 export interface Surrendered {
   journal: Entry[]
-  /** The last position this node knows to have happened. */
+  /** The last position this node knows to have happened, ORIGIN for none. */
   position: Position
+  /** The call that got there, as in `Fence`. Redis is whole only if it has this one, or a later one. */
+  batch: number
 }
 
 /** What a room tells everyone who watches. `from`: the position of the frame before, so that a gap is seen. */

@@ -6,15 +6,19 @@
  * and the next one asks again.
  */
 import type { DropId } from '../protocol/ids.ts'
-import { laterPosition, ORIGIN, type Position } from '../protocol/position.ts'
+import { ORIGIN } from '../protocol/position.ts'
 import type { Noted } from './journal.ts'
 import type { Surrendered } from './ports.ts'
 
-interface Remnant {
+/** How far the room had come, and by which of its calls (rooms/ports.ts, Fence). */
+type Reached = Pick<Surrendered, 'position' | 'batch'>
+
+interface Remnant extends Reached {
   noted: Noted[]
-  position: Position
   handedOver: boolean
 }
+
+const NOWHERE: Reached = { position: ORIGIN, batch: 0 }
 
 export class Remnants {
   readonly #place: (drop: DropId, noted: readonly Noted[]) => Promise<void>
@@ -28,17 +32,15 @@ export class Remnants {
 
   /** What a takeover of the drop must know of. */
   of(drop: DropId): Surrendered {
-    const remnant = this.#byDrop.get(drop)
-    return { journal: remnant?.noted.map((noted) => noted.entry) ?? [], position: remnant?.position ?? ORIGIN }
+    const { noted, position, batch } = this.#byDrop.get(drop) ?? { noted: [], ...NOWHERE }
+    return { journal: noted.map(({ entry }) => entry), position, batch }
   }
 
-  add(drop: DropId, noted: readonly Noted[], position: Position): void {
-    const before = this.#byDrop.get(drop)
-    this.#byDrop.set(drop, {
-      noted: [...(before?.noted ?? []), ...noted],
-      position: laterPosition(before?.position ?? ORIGIN, position),
-      handedOver: false,
-    })
+  /** `reached`: where the room was that ended, if it is a room's. */
+  add(drop: DropId, noted: readonly Noted[], reached: Reached = NOWHERE): void {
+    const before = this.#byDrop.get(drop) ?? { noted: [], ...NOWHERE }
+    const { position, batch } = before.position.epoch > reached.position.epoch ? before : reached
+    this.#byDrop.set(drop, { noted: [...before.noted, ...noted], position, batch, handedOver: false })
   }
 
   /** A room that runs here knows all of it. */

@@ -2,13 +2,13 @@
  * A room runs one drop, on one node at a time.
  *
  * One reader takes letters from the mailbox and asks the ledger; it never has two questions open. The room holds no
- * stock of its own: it knows the position it has reached (epoch, seq), and the ledger refuses it when that is not the
- * position the ledger has. So whatever happens to this process (a pause, a cut, a second owner), the worst that a room
+ * stock of its own: it knows the position it has reached (epoch, seq) and which of its calls got it there, and the ledger
+ * refuses it when it has not come to the same place by the same call. So whatever happens to this process (a pause, a cut, a second owner), the worst that a room
  * can do is to be told no.
  *
  * How a room ends, and what its directory then does, is said in one word:
  *   fenced      a later owner exists: its journal is handed over
- *   lost        Redis no longer has what it had, or less of it: take over anew, from the journal
+ *   lost        Redis no longer has what it had, or less or more than there is: take over anew, from the journal
  *   lease_lost  this node may no longer try: as `fenced`, but perhaps nobody else has it yet
  *   stopped     somebody asked it to stop
  */
@@ -73,6 +73,8 @@ export interface RoomStart {
   lowStockAt?: number | null
 }
 
+/** No call has this number, so a ledger that must be built anew is never taken for whole. */
+const NEVER = Number.MAX_SAFE_INTEGER
 const READ_BACK_MIN_MS = 20
 const READ_BACK_MAX_MS = 250
 
@@ -91,6 +93,10 @@ export class Room {
   readonly #watchman: Watchman
   readonly #mayRun: () => boolean
   #seq: number
+  /** The call that wrote last, as the ledger must have it. */
+  #batch: number
+  /** How many calls were made. */
+  #calls: number
   #phase: Phase
   #end: RoomEnd | undefined
 
@@ -100,6 +106,8 @@ export class Room {
     this.drop = drop
     this.epoch = state.epoch
     this.#seq = state.seq
+    this.#batch = state.batch
+    this.#calls = state.batch
     this.#phase = state.phase
     this.#world = world
     this.#mayRun = mayRun
@@ -121,6 +129,11 @@ export class Room {
 
   get position(): Position {
     return { epoch: this.epoch, seq: this.#seq }
+  }
+
+  /** The call that brought it there. */
+  get batch(): number {
+    return this.#batch
   }
 
   get phase(): Phase {
@@ -180,10 +193,11 @@ export class Room {
     if (letters.length === 0) return
     if (this.#journal.full) return this.#refuse(letters)
 
+    const fence = this.#fence()
     let answer: BatchAnswer
     try {
       const claims = letters.map((letter) => letter.claim)
-      answer = await this.#world.ledger.order(this.drop, this.#fence(), claims)
+      answer = await this.#world.ledger.order(this.drop, fence, claims)
     } catch (cause) {
       this.#refuse(letters)
       // The log is ahead of its room: a part of Redis went back in time. Only a new epoch gets past that.
@@ -195,16 +209,16 @@ export class Room {
       return this.#refusedBy(answer)
     }
 
+    if (answer.seq > this.#seq) this.#batch = fence.batch
     this.#seq = answer.seq
     this.#watchman.heard()
     for (const [at, letter] of letters.entries()) {
       const result = answer.results[at]
       if (result === undefined) continue
       if (result.verdict === 'accepted') {
-        this.#journal.note(
-          { kind: 'order', position: result.position, atMs: answer.nowMs, ...letter.claim },
-          letter.via,
-        )
+        const { orderId, buyer, key, lines } = letter.claim
+        const what = { kind: 'order', orderId, buyer, key, lines } as const
+        this.#journal.note({ ...what, position: result.position, atMs: answer.nowMs }, letter.via)
       }
       letter.answer(replyTo(result, answer))
     }
@@ -215,9 +229,10 @@ export class Room {
   async #adjust(letter: ControlLetter): Promise<void> {
     if (this.#inTime([letter]).length === 0) return
 
+    const fence = this.#fence()
     let answer: AdjustAnswer
     try {
-      answer = await this.#world.ledger.adjust(this.drop, this.#fence(), letter.opId, letter.adjustment)
+      answer = await this.#world.ledger.adjust(this.drop, fence, letter.opId, letter.adjustment)
     } catch (cause) {
       this.#refuse([letter])
       return this.#readBack(cause)
@@ -226,7 +241,10 @@ export class Room {
       this.#refuse([letter])
       return this.#refusedBy(answer)
     }
-    if (answer.answer === 'applied') this.#applied(letter, answer)
+    if (answer.answer === 'applied') {
+      this.#batch = fence.batch
+      this.#applied(letter, answer)
+    }
     letter.answer(controlReply(answer, this.#phase))
   }
 
@@ -272,7 +290,7 @@ export class Room {
     const state = await this.#world.ledger.read(this.drop)
     if (state === undefined) return this.#finish('lost')
     if (state.epoch > this.epoch) return this.#finish('fenced')
-    if (comparePositions(state, this.position) < 0) return this.#finish('lost')
+    if (isBehind(state, this)) return this.#finish('lost')
 
     const missing = state.seq - this.#seq
     const missed = missing === 0 ? [] : await this.#world.ledger.entries(this.drop, this.position, missing)
@@ -280,6 +298,7 @@ export class Room {
 
     for (const entry of missed) this.#journal.note(entry)
     this.#seq = state.seq
+    this.#batch = state.batch
     this.#desk.counted(
       this.position,
       state.items.map((item) => ({ sku: item.sku, left: item.left })),
@@ -290,11 +309,11 @@ export class Room {
 
   /** Whether the ledger still has what this room has seen. Only reads; a question that fails is asked again later. */
   async #look(): Promise<void> {
-    const known = this.position
+    const known = { position: this.position, batch: this.#batch }
     try {
       const state = await this.#world.ledger.read(this.drop)
       if (state !== undefined && state.epoch > this.epoch) return this.#finish('fenced')
-      if (state === undefined || comparePositions(state, known) < 0) this.#finish('lost')
+      if (state === undefined || isBehind(state, known)) this.#finish('lost')
     } catch (cause) {
       this.#world.log.warn('room.not_seen', { drop: this.drop, cause })
     }
@@ -304,18 +323,26 @@ export class Room {
     // A lower epoch than mine is no later owner: Redis went back in time.
     if (answer.answer === 'fenced') return this.#finish(answer.epoch > this.epoch ? 'fenced' : 'lost')
     if (answer.answer === 'no_room') return this.#finish('lost')
-    // Behind what I know: Redis went back in time. Ahead: a reply of mine was lost after its time-out.
-    return answer.seq < this.#seq ? this.#finish('lost') : this.#readBack('out_of_sequence')
+    // Not what I know: Redis went back in time, and perhaps on from there. Later: a call of mine was carried out late.
+    return answer.batch < this.#batch ? this.#finish('lost') : this.#readBack('out_of_sequence')
   }
 
   #settle(batch: Written[]): void {
     settle(this.drop, batch, { ...this.#world, post: (letter) => this.post(letter) })
     const last = batch.at(-1)
     if (last !== undefined) this.#trimmer.written(last.noted.entry.position)
+    // Postgres has fewer units than the ledger gave. Of which SKU, and how many of them, only a ledger built anew knows.
+    if (batch.some(({ outcome }) => outcome.outcome === 'revoked' && outcome.reason === 'total')) this.#disown()
+  }
+
+  #disown(): void {
+    this.#finish('lost')
+    this.#batch = NEVER
   }
 
   #fence(): Fence {
-    return { epoch: this.epoch, prevSeq: this.#seq }
+    this.#calls += 1
+    return { epoch: this.epoch, prevSeq: this.#seq, prevBatch: this.#batch, batch: this.#calls }
   }
 
   /** Refuses those past their deadline: their senders were told `pending` and have gone. */
@@ -342,6 +369,12 @@ export class Room {
     for (const letter of this.#mailbox.close()) unread(letter)
     if (end !== 'stopped') this.#world.log.warn('room.ended', { drop: this.drop, end, position: this.position })
   }
+}
+
+/** Redis has not what somebody knows: it went back in time, even where the old place was reached again by other calls. */
+export function isBehind(found: Position & { batch: number }, known: { position: Position; batch: number }): boolean {
+  if (comparePositions(found, known.position) < 0) return true
+  return found.epoch === known.position.epoch && found.batch < known.batch
 }
 
 /** `pending` to whoever sent it: the drop has said nothing. */

@@ -4,9 +4,9 @@
  *   1  win the lease                     the right to try; nothing depends on being the only one who does
  *   2  mint an epoch in Postgres         the fencing token, from an authority that Redis cannot forget
  *   3  ask live nodes to surrender       each stops its room for this drop and gives up its journal
- *   4  compare                           does Redis have everything that Postgres or anybody remembers? Every order of
- *                                        every journal too: a position alone may have been passed by an owner that
- *                                        did not know them
+ *   4  compare                           does Redis have everything that Postgres or anybody remembers? The last call
+ *                                        of the last owner (rooms/ports.ts, Fence), and every order of every journal
+ *                                        too: another owner may have passed them without knowing them
  *   5a adopt    yes: take the room as it stands; what Postgres lacks is in the log
  *   5b rebuild  no: write every memory to Postgres, fence it, and build the room from its totals
  *
@@ -14,12 +14,16 @@
  * that is still known goes to Postgres; then one call fences Postgres against older epochs and, after that, reads the totals;
  * then answers and buyers are loaded; the room itself is written last, for it is the gate.
  *
+ * A Redis that went back may have carried out a late call of the last owner in the place of another one. Whatever only
+ * its log has of that epoch is then in Postgres already, or nobody was told of it: it is left out, and whoever asked for
+ * it asks again.
+ *
  * Redis may go back in time in the middle of a rebuild too, and then a room would open that has forgotten its orders. So
  * after the gate one order of every load is looked for, and a mark that only this rebuild has put there.
  */
 import type { DropId, IdempotencyKey, NodeId, OrderId, UserId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
-import { comparePositions, laterPosition, type Position } from '../protocol/position.ts'
+import { comparePositions, type Position } from '../protocol/position.ts'
 import { uniteEntries } from './journal.ts'
 import { orderIdOf } from './order-id.ts'
 import type {
@@ -36,7 +40,7 @@ import type {
   Taken,
   WriteOutcome,
 } from './ports.ts'
-import type { RoomStart } from './room.ts'
+import { isBehind, type RoomStart } from './room.ts'
 
 export interface TakeoverWorld {
   ledger: Ledger
@@ -68,16 +72,24 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   if (taken === undefined) return { took: 'nothing', why: 'unknown' }
 
   const memories = [own, ...(await surrendered(world, drop, taken))]
-  const known = memories.map((memory) => memory.position).reduce(laterPosition, taken.watermark)
+  const known: Known[] = [{ position: taken.watermark, batch: 0 }, ...memories]
 
   const found = await world.ledger.read(drop)
-  const isWhole = found !== undefined && comparePositions(found, known) >= 0
+  const isWhole = found !== undefined && !known.some((one) => isBehind(found, one))
   if (isWhole && (await hasOrders(world, drop, memories))) return adopt(world, drop, taken)
 
   // A drop that never had an owner has no room yet: nothing was lost.
-  if (taken.epoch > 1) world.log.warn('takeover.redis_lost', { drop, found: found && positionOf(found), known })
-  return rebuild(world, drop, taken, [...memories, ...(await heardLate(world, drop, taken))])
+  if (taken.epoch > 1)
+    world.log.warn('takeover.redis_lost', { drop, found: found && standingOf(found), ...last(known) })
+  const all = [...memories, ...(await heardLate(world, drop, taken))]
+  return rebuild(world, drop, taken, all, found)
 }
+
+/** How far a drop had come, as somebody knows it. */
+type Known = Pick<Surrendered, 'position' | 'batch'>
+
+const last = (known: readonly Known[]): Known | undefined =>
+  [...known].sort((a, b) => comparePositions(a.position, b.position)).at(-1)
 
 async function surrendered(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<Surrendered[]> {
   const previous = taken.previousOwner
@@ -135,17 +147,26 @@ async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<
   return { took: 'room', how: 'adopted', start: { drop, state, unwritten, lowStockAt: taken.lowStockAt } }
 }
 
-async function rebuild(world: TakeoverWorld, drop: DropId, taken: Taken, memories: Surrendered[]): Promise<Takeover> {
+async function rebuild(
+  world: TakeoverWorld,
+  drop: DropId,
+  taken: Taken,
+  memories: Surrendered[],
+  found: RoomState | undefined,
+): Promise<Takeover> {
   const { ledger, book, node } = world
   const cleared = await ledger.clear(drop, taken.epoch, node)
   if (cleared.answer !== 'opened') return notOpened(world, drop, cleared)
 
   const journals = memories.map((memory) => memory.journal)
-  const entries = uniteEntries([await readLog(ledger, drop, taken.watermark), ...journals])
+  const log = await readLog(ledger, drop, taken.watermark)
+  const entries = uniteEntries(journals, log.filter(isTrueOf(memories, found)))
   await writeAll(world, drop, taken.epoch, entries)
 
   const fenced = await book.fence(drop, taken.epoch)
   if (fenced === undefined) return ELSEWHERE
+  // What is in the log of before is in Postgres now, or was left out for good.
+  await ledger.trim(drop, { epoch: taken.epoch, seq: 0 })
 
   const marks: OrderId[] = []
   const loaded = await loadOrders(world, drop, taken.epoch, marks)
@@ -157,10 +178,17 @@ async function rebuild(world: TakeoverWorld, drop: DropId, taken: Taken, memorie
   if (!(await hasAll(ledger, drop, marks))) {
     world.log.warn('takeover.redis_lost', { drop, while: 'rebuilding' })
     // Nobody has sold from it, for nobody else has this epoch. A seq that it cannot have makes the next one rebuild it.
-    return takeOver(world, drop, { journal: [], position: { epoch: taken.epoch, seq: 1 } })
+    return takeOver(world, drop, { journal: [], position: { epoch: taken.epoch, seq: 1 }, batch: 1 })
   }
-  const state: RoomState = { ...fenced.seed, epoch: taken.epoch, seq: 0, nowMs: world.clock.nowMs() }
+  const state: RoomState = { ...fenced.seed, epoch: taken.epoch, seq: 0, batch: 0, nowMs: world.clock.nowMs() }
   return { took: 'room', how: 'rebuilt', start: { drop, state, unwritten: [], lowStockAt: taken.lowStockAt } }
+}
+
+/** Of the log of an epoch in which Redis went back, nothing is true but what that epoch's owner remembers too. */
+function isTrueOf(memories: readonly Surrendered[], found: RoomState | undefined): (entry: Entry) => boolean {
+  const owner = memories.find(({ position }) => position.epoch === found?.epoch)
+  const wentBack = found !== undefined && owner !== undefined && isBehind(found, owner)
+  return ({ position }) => !wentBack || position.epoch !== found.epoch
 }
 
 async function readLog(ledger: Ledger, drop: DropId, after: Position): Promise<Entry[]> {
@@ -228,4 +256,4 @@ function notOpened(world: TakeoverWorld, drop: DropId, answer: OpenAnswer): Take
   return ELSEWHERE
 }
 
-const positionOf = ({ epoch, seq }: Position): Position => ({ epoch, seq })
+const standingOf = ({ epoch, seq, batch }: RoomState) => ({ epoch, seq, batch })

@@ -191,8 +191,9 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   unwinding.start()
 
   // --- out of Postgres again -----------------------------------------------------------------------------------------
-  const stream = new NatsEventStream({ bus, subjects })
-  const publisher = new OutboxPublisher({ outbox: new Outbox(roomPostgres.sql), stream, subjects, clock, log })
+  const outbox = new Outbox(roomPostgres.sql)
+  const stream = new NatsEventStream({ bus, subjects, knownSeq: () => outbox.knownSeq() })
+  const publisher = new OutboxPublisher({ outbox, stream, subjects, clock, log })
   publisher.start()
   const inbox = new Inbox(edgePostgres.sql)
   const consumer = new NatsEventConsumer({ bus, subjects, stream, durable: 'inbox' })

@@ -17,6 +17,8 @@ export interface NodePlan {
   env: Readonly<Record<string, string>>
   /** One line of the node's log, as it is written. */
   onLog?: (line: string) => void
+  /** Another program than the node's own: for tests that take a part out of it. */
+  entry?: string
 }
 
 export interface LocalNode {
@@ -44,7 +46,7 @@ const STOP_WITHIN_MS = 15_000
 const LAST_LINES = 12
 
 export async function startNode(plan: NodePlan): Promise<LocalNode> {
-  const main = entryPoint()
+  const main = plan.entry ?? entryPoint()
   const child = fork(main, {
     env: { PATH: process.env.PATH, ...plan.env, LIVEDROP_NODE_ID: plan.nodeId },
     execArgv: [...NODE_FLAGS, ...(main.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [])],

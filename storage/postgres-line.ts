@@ -9,6 +9,11 @@
  * It is a stream around the socket and not the socket itself, for the library wants its socket at once, and takes for
  * granted that an error and the end of it come together. A net.Socket says the one some time before the other, and a
  * statement that is asked in between would be lost without a word.
+ *
+ * And the library has a memory that it should not have: what it was about to write when a line ended is kept for the next
+ * line, together with the belief that writing is under way, so it does not even greet there and the connection is of no
+ * use until a kilobyte has gathered. A new line that is not greeted at once, or with anything but the greeting, is ended
+ * at once, and the library tries the next one; after a few of those its memory is empty.
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
@@ -44,16 +49,25 @@ export function readTls(url: string): { url: string; tls: ConnectionOptions | un
   return { url: bare, tls: { rejectUnauthorized: mode.startsWith('verify') } }
 }
 
+const GREETED_WITHIN_TURNS = 3
+
+/** "StartupMessage" of the protocol begins with its own length; whatever else there is begins with a letter. */
+function isGreeting(bytes: Buffer): boolean {
+  return bytes.length >= 8 && bytes.readInt32BE(0) === bytes.length
+}
+
 class Line extends Duplex {
   #socket: Socket | undefined
   #due: NodeJS.Timeout | undefined
   /** What was written before there was a socket: a stream asks for one write at a time. */
   #first: (() => void) | undefined
+  #isGreeted = false
   readonly #silenceMs: number
 
   constructor(socket: Promise<Socket>, silenceMs: number) {
     super()
     this.#silenceMs = silenceMs
+    void this.#expectGreeting()
     socket.then(
       (reached) => this.#use(reached),
       (error: Error) => this.destroy(error),
@@ -66,6 +80,8 @@ class Line extends Duplex {
   }
 
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (!this.#isGreeted && !isGreeting(bytes)) return void this.destroy()
+    this.#isGreeted = true
     this.#due ??= setTimeout(() => this.destroy(fault('ETIMEDOUT', 'the server is silent')), this.#silenceMs).unref()
     if (this.#socket === undefined) this.#first = () => this.#socket?.write(bytes, done)
     else this.#socket.write(bytes, done)
@@ -84,6 +100,13 @@ class Line extends Duplex {
     clearTimeout(this.#due)
     this.#socket?.destroy()
     done(error)
+  }
+
+  /** The library greets when it is given the line and writes at the end of that turn of the loop. */
+  async #expectGreeting(): Promise<void> {
+    for (let turn = 0; turn < GREETED_WITHIN_TURNS; turn += 1)
+      await new Promise<void>((resolve) => setImmediate(resolve))
+    if (!this.#isGreeted) this.destroy()
   }
 
   #use(socket: Socket): void {

@@ -14,6 +14,7 @@ import postgres from 'postgres'
 import { Fault } from '../protocol/faults.ts'
 import { arrayTypes } from './postgres-arrays.ts'
 import { openLine, readTls } from './postgres-line.ts'
+import { withSafeTransactions } from './postgres-transactions.ts'
 
 export type Sql = postgres.Sql<{ bigint: number }>
 export type Transaction = postgres.TransactionSql<{ bigint: number }>
@@ -66,7 +67,7 @@ export function connectPostgres(url: string, options: PostgresOptions): Postgres
     onnotice: () => undefined,
     socket: openLine({ connectMs: CONNECT_MS, silenceMs: statementMs + SILENCE_MS, tls }),
   }
-  const sql = postgres(bare, settings) as unknown as Sql
+  const sql = withSafeTransactions(postgres(bare, settings) as unknown as Sql)
   return { sql, close: () => sql.end({ timeout: CLOSE_MS / 1000 }) }
 }
 

@@ -178,7 +178,15 @@ describe('drops', () => {
   })
 
   const room = (change: Partial<RoomState> = {}): RoomState => ({
-    ...{ epoch: 1, seq: 9, phase: 'paused', opensAtMs: Date.UTC(2030, 4, 2), closesAtMs: null, limitPerBuyer: 2 },
+    ...{
+      epoch: 1,
+      seq: 9,
+      batch: 4,
+      phase: 'paused',
+      opensAtMs: Date.UTC(2030, 4, 2),
+      closesAtMs: null,
+      limitPerBuyer: 2,
+    },
     items: [{ sku: 'SHIRT' as Sku, left: 3, limit: null }],
     nowMs: 0,
     ...change,

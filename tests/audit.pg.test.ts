@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import type { DropId, OrderId } from '../protocol/ids.ts'
 import { formatLines } from '../protocol/lines.ts'
-import type { Claim, Entry } from '../rooms/ports.ts'
+import type { Claim, Entry, Fence } from '../rooms/ports.ts'
 import { type AuditedLedger, audit, type Finding } from '../storage/audit.ts'
 import { MemoryLeases } from '../storage/leases/memory-leases.ts'
 import { MemoryLedger } from '../storage/ledger/memory-ledger.ts'
@@ -48,8 +48,14 @@ beforeEach(async () => {
   await relay()
 })
 
+/** What the owner says who knows of everything up to there. */
+async function fence(prevSeq: number): Promise<Fence> {
+  const prevBatch = (await ledger.read(drop))?.batch ?? 0
+  return { epoch: 1, prevSeq, prevBatch, batch: prevBatch + 1 }
+}
+
 async function accept(prevSeq: number, claims: Claim[]): Promise<void> {
-  const answer = await ledger.order(drop, { epoch: 1, prevSeq }, claims)
+  const answer = await ledger.order(drop, await fence(prevSeq), claims)
   expect(answer).toMatchObject({ answer: 'ok', seq: prevSeq + claims.length })
 }
 
@@ -177,7 +183,7 @@ describe('audit', () => {
   async function giveBack(name: string, prevSeq: number): Promise<void> {
     const { orderId, buyer, lines } = ask(drop, name, { hat: 2 })
     expect(await new PostgresStockBook(database.sql).cancel(orderId, buyer)).toMatchObject({ said: 'now', lines })
-    await ledger.adjust(drop, { epoch: 1, prevSeq }, cancelOf(orderId), { kind: 'release', orderId, buyer, lines })
+    await ledger.adjust(drop, await fence(prevSeq), cancelOf(orderId), { kind: 'release', orderId, buyer, lines })
     await relay({ epoch: 1, seq: prevSeq })
   }
 
@@ -186,7 +192,7 @@ describe('audit', () => {
     const more = [{ sku: sku('shoe'), qty: 5 }]
     await stock.restock(drop, 'op-1', more)
     expect(broken(await findings())).toEqual([])
-    await ledger.adjust(drop, { epoch: 1, prevSeq: 3 }, 'op-1', { kind: 'restock', lines: formatLines(more) })
+    await ledger.adjust(drop, await fence(3), 'op-1', { kind: 'restock', lines: formatLines(more) })
     expect(broken(await findings())).toEqual([])
     await relay({ epoch: 1, seq: 3 })
     await giveBack('cem', 4)
@@ -211,7 +217,7 @@ describe('audit', () => {
   })
 
   it('[P17] I15 fails on units that went into the stock before Postgres had them', async () => {
-    await ledger.adjust(drop, { epoch: 1, prevSeq: 3 }, 'op-1', {
+    await ledger.adjust(drop, await fence(3), 'op-1', {
       kind: 'restock',
       lines: formatLines([{ sku: sku('hat'), qty: 1 }]),
     })

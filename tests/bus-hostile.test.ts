@@ -56,7 +56,7 @@ function node() {
   serveNeighbours(world, {
     surrender: async () => {
       believed.push('surrender')
-      return { journal: [], position: ORIGIN }
+      return { journal: [], position: ORIGIN, batch: 0 }
     },
     wake: async () => void believed.push('wake'),
   })
@@ -181,7 +181,9 @@ describe('a hostile body', () => {
       respond(packBody(part))
     })
 
-    expect(await neighbours.surrender(drop, 10_000)).toEqual([{ journal: [], position: { epoch: 1, seq: 1 } }])
+    expect(await neighbours.surrender(drop, 10_000)).toEqual([
+      { journal: [], position: { epoch: 1, seq: 1 }, batch: 0 },
+    ])
     expect(log.events).not.toContain('bus.listener_failed')
   })
 

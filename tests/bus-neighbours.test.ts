@@ -14,7 +14,7 @@ import { ask, buyer, dropOf, lines, nodeOf } from './builders/people.ts'
 import { notedLog } from './contracts/bus-log.ts'
 
 const drop = dropOf('shoe')
-const NOTHING: Surrendered = { journal: [], position: ORIGIN }
+const NOTHING: Surrendered = { journal: [], position: ORIGIN, batch: 0 }
 
 function world() {
   const clock = new HandClock()
@@ -57,16 +57,16 @@ describe('a surrender', () => {
   it('[B15] brings the journal and the position of every node that remembers the drop', async () => {
     const { node } = world()
     const journal = orders(3)
-    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 3 } }) })
-    node('eve', { surrender: async () => ({ journal: [], position: { epoch: 2, seq: 9 } }) })
+    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 3 }, batch: 5 }) })
+    node('eve', { surrender: async () => ({ journal: [], position: { epoch: 2, seq: 9 }, batch: 5 }) })
     node('joe')
     const { neighbours } = node('ana')
 
     const surrendered = await neighbours.surrender(drop, 300)
 
     expect(surrendered).toHaveLength(2)
-    expect(surrendered).toContainEqual({ journal, position: { epoch: 3, seq: 3 } })
-    expect(surrendered).toContainEqual({ journal: [], position: { epoch: 2, seq: 9 } })
+    expect(surrendered).toContainEqual({ journal, position: { epoch: 3, seq: 3 }, batch: 5 })
+    expect(surrendered).toContainEqual({ journal: [], position: { epoch: 2, seq: 9 }, batch: 5 })
   })
 
   it('[B15] is over as soon as every live node has spoken, if only to say that it knows nothing', async () => {
@@ -91,7 +91,7 @@ describe('a surrender', () => {
   it('[B15] waits for a live node that is busy, but no longer than it was told', async () => {
     const { clock, node } = world()
     const journal = orders(1)
-    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 1 } }) })
+    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 1 }, batch: 5 }) })
     node('eve', { surrender: () => new Promise(() => undefined) })
     const { neighbours } = node('ana')
 
@@ -100,7 +100,7 @@ describe('a surrender', () => {
     await expect(Promise.race([surrendering, settled().then(() => 'waits')])).resolves.toBe('waits')
     await clock.advance(1)
 
-    expect(await surrendering).toEqual([{ journal, position: { epoch: 3, seq: 1 } }])
+    expect(await surrendering).toEqual([{ journal, position: { epoch: 3, seq: 1 }, batch: 5 }])
   })
 
   it('[B16] waits its full time when it does not know who is live: the unknown one may have the journal', async () => {
@@ -110,7 +110,7 @@ describe('a surrender', () => {
     node('ben', {
       surrender: async () => {
         await new Promise<void>((resolve) => clock.after(200, resolve))
-        return { journal, position: { epoch: 3, seq: 1 } }
+        return { journal, position: { epoch: 3, seq: 1 }, batch: 5 }
       },
     })
     members.live = () => [nodeOf('ana')]
@@ -119,7 +119,7 @@ describe('a surrender', () => {
     const surrendering = neighbours.surrender(drop, 300)
     await clock.advance(300)
 
-    expect(await surrendering).toEqual([{ journal, position: { epoch: 3, seq: 1 } }])
+    expect(await surrendering).toEqual([{ journal, position: { epoch: 3, seq: 1 }, batch: 5 }])
   })
 
   it('[B17] carries a journal of any size in messages that NATS takes, whole and in order', async () => {
@@ -131,7 +131,7 @@ describe('a surrender', () => {
       if (kind === 'answer' && subject === names.surrender) sizes.push(body.length)
       return 'twice'
     }
-    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 7_500 } }) })
+    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 7_500 }, batch: 5 }) })
     const { neighbours } = node('ana')
 
     const [surrendered] = await neighbours.surrender(drop, 300)
@@ -145,7 +145,7 @@ describe('a surrender', () => {
     const { clock, network, node, log } = world()
     let parts = 0
     network.fate = ({ kind }) => (kind === 'answer' && ++parts === 2 ? 'drop' : 'deliver')
-    node('ben', { surrender: async () => ({ journal: orders(5_000), position: { epoch: 3, seq: 5_000 } }) })
+    node('ben', { surrender: async () => ({ journal: orders(5_000), position: { epoch: 3, seq: 5_000 }, batch: 5 }) })
     const { neighbours } = node('ana')
 
     const surrendering = neighbours.surrender(drop, 300)

@@ -20,7 +20,16 @@ function world() {
   const logged: string[] = []
   const record = restWorld().drop(creator('cleo'), { drop })
   const state: RoomState = {
-    ...{ epoch: 1, seq: 9, phase: 'open', opensAtMs: START_MS, closesAtMs: null, limitPerBuyer: 2, nowMs: START_MS },
+    ...{
+      epoch: 1,
+      seq: 9,
+      batch: 9,
+      phase: 'open',
+      opensAtMs: START_MS,
+      closesAtMs: null,
+      limitPerBuyer: 2,
+      nowMs: START_MS,
+    },
     items: [{ sku: 'SHIRT' as Sku, left: 3, limit: null }],
   }
   const stores = {
@@ -163,7 +172,17 @@ it('[BB10] a crowd that looks at a drop costs ten readings of the ledger a secon
   rest.answers.ledger = () => {
     reads += 1
     const items = [{ sku: 'SHIRT' as Sku, left, limit: null }]
-    return { epoch: 1, seq: 9, phase: 'open', opensAtMs: 1, closesAtMs: null, limitPerBuyer: null, nowMs: 1, items }
+    return {
+      epoch: 1,
+      seq: 9,
+      batch: 9,
+      phase: 'open',
+      opensAtMs: 1,
+      closesAtMs: null,
+      limitPerBuyer: null,
+      nowMs: 1,
+      items,
+    }
   }
   const clock = new HandClock()
   const node = await httpNode({ routes: rest.routes, tokens: rest.tokens, kept: new KeptAnswers(clock) })

@@ -19,6 +19,7 @@ const page: DropPage = {
 const live: RoomState = {
   epoch: 3,
   seq: 5,
+  batch: 2,
   phase: 'open',
   opensAtMs: 2_000,
   closesAtMs: null,

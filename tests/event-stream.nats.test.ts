@@ -1,5 +1,6 @@
 import { describe, expect, inject, it, vi } from 'vitest'
 import { NatsBus } from '../bus/nats-bus.ts'
+import { NatsEventConsumer } from '../bus/nats-event-consumer.ts'
 import { NatsEventStream } from '../bus/nats-event-stream.ts'
 import { type Subjects, subjects } from '../bus/subjects.ts'
 import { eventStreamContract } from './contracts/bus-event-stream.ts'
@@ -75,6 +76,55 @@ describe('the stream in JetStream', () => {
 
     expect(losses).toBe(2)
     expect(await kept()).toHaveLength(1)
+    await end()
+  })
+
+  it('[B34] says so also to a node that has just started, by what all nodes together were answered', async () => {
+    const names = subjects(uniquePrefix())
+    const { stream, end } = await jetStreamWorld(names)
+    for (const id of ['1', '2']) await stream.append(names.event('x'), new Uint8Array(1), id, 2_000)
+    const bus = NatsBus.open({ url: inject('natsUrl'), name: 'test', log: notedLog() })
+    await bus.ready(5_000)
+    const lost: number[] = []
+    const started = async (knownSeq: number) => {
+      const later = new NatsEventStream({ bus, subjects: names, knownSeq: async () => knownSeq })
+      later.onLost((lastSeq) => lost.push(lastSeq))
+      await later.ensure(5_000)
+    }
+
+    await started(2)
+    expect(lost).toEqual([])
+    await started(7)
+    expect(lost).toEqual([2])
+
+    await bus.close()
+    await end()
+  })
+
+  it('[B42] is read again from where it was cut, also by a consumer that remembers to be further', async () => {
+    const names = subjects(uniquePrefix())
+    const { stream, end } = await jetStreamWorld(names)
+    for (const id of ['1', '2', '3']) await stream.append(names.event('x'), new TextEncoder().encode(id), id, 2_000)
+    const bus = NatsBus.open({ url: inject('natsUrl'), name: 'test', log: notedLog() })
+    await bus.ready(5_000)
+    const cuts: ((lastSeq: number) => void)[] = []
+    const same = {
+      ensure: () => stream.ensure(2_000),
+      onLost: (call: (lastSeq: number) => void) => void cuts.push(call),
+    }
+    const consumer = new NatsEventConsumer({ bus, subjects: names, stream: same, durable: 'reader' })
+    const read = async () => {
+      const taken = await consumer.take(2_000)
+      if (typeof taken === 'string') return taken
+      taken.done()
+      return new TextDecoder().decode(taken.body)
+    }
+
+    expect([await read(), await read(), await read()]).toEqual(['1', '2', '3'])
+    for (const cutAt of cuts) cutAt(1)
+    expect([await read(), await read()]).toEqual(['2', '3'])
+
+    await bus.close()
     await end()
   })
 

@@ -64,7 +64,7 @@ function start(add: Inbox['add'] = (...one) => inbox.add(...one)): InboxWriter {
 }
 
 /** As the outbox publisher sends it; `id` is the row's. */
-function confirmed(id: string, ...buyers: string[]): Promise<void> {
+function confirmed(id: string, ...buyers: string[]): Promise<number> {
   const body = buyers.map((name) => {
     const { orderId, buyer, key } = ask(drop, name)
     return { orderId, buyer, key }

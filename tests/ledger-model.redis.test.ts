@@ -14,7 +14,7 @@ import { RedisLeases } from '../storage/leases/redis-leases.ts'
 import { MemoryLedger } from '../storage/ledger/memory-ledger.ts'
 import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
 import { connectRedis, type RedisConnection } from '../storage/redis.ts'
-import { ask, buyer, lines, newDrop, OTHER, OWNER, orderId, seed, wholeLog } from './contracts/ledger-world.ts'
+import { ask, buyer, fenceAt, lines, newDrop, OTHER, OWNER, orderId, seed, wholeLog } from './contracts/ledger-world.ts'
 import { uniquePrefix } from './setup/prefix.ts'
 
 const RUNS = Number(process.env.LIVEDROP_MODEL_RUNS ?? 2_000)
@@ -56,6 +56,12 @@ const someKey = fc.integer({ min: 0, max: 5 }).map((n) => `k${n}`)
 const someClaim: fc.Arbitrary<Claim> = fc
   .tuple(someone, someUnits, someKey)
   .map(([name, units, key]) => ask(name, units, key))
+  .chain((claim) =>
+    fc.oneof(
+      { weight: 5, arbitrary: fc.constant(claim) },
+      { weight: 1, arbitrary: fc.constant({ ...claim, promised: true as const }) },
+    ),
+  )
 const someOp = fc.integer({ min: 0, max: 5 }).map((n) => `op-${n}`)
 const somePhase = fc.oneof(
   { weight: 8, arbitrary: fc.constant('open' as const) },
@@ -125,6 +131,7 @@ const someStep = fc.oneof(
       again: fc.boolean(),
       epochOff: offBy(9),
       seqOff: offBy(9),
+      batchOff: offBy(9),
     }),
   },
   {
@@ -135,6 +142,7 @@ const someStep = fc.oneof(
       adjustment: someAdjustment,
       epochOff: offBy(9),
       seqOff: offBy(9),
+      batchOff: offBy(9),
     }),
   },
   { weight: 1, arbitrary: fc.record({ step: fc.constant('adopt' as const), epochOff: nextEpoch, node: someNode }) },
@@ -192,27 +200,28 @@ class Both {
     await this.ask((ledger) => ledger.positions(this.drop, orderIds))
   }
 
-  async fenceOf(): Promise<{ epoch: number; seq: number }> {
+  async fenceOf(): Promise<{ epoch: number; seq: number; batch: number }> {
     const room = await this.memory.read(this.drop)
-    return { epoch: room?.epoch ?? 1, seq: room?.seq ?? 0 }
+    return { epoch: room?.epoch ?? 1, seq: room?.seq ?? 0, batch: room?.batch ?? 0 }
   }
 
   async run(step: Step): Promise<void> {
-    const { epoch, seq } = await this.fenceOf()
+    const { epoch, seq, batch } = await this.fenceOf()
     const { drop } = this
 
     switch (step.step) {
       case 'order': {
-        const fence = { epoch: epoch + step.epochOff, prevSeq: seq + step.seqOff }
+        const fence = fenceAt(epoch + step.epochOff, seq + step.seqOff, batch + step.batchOff)
         await this.ask((ledger) => ledger.order(drop, fence, step.claims))
         if (step.again) {
-          const now = { epoch, prevSeq: (await this.fenceOf()).seq }
+          const then = await this.fenceOf()
+          const now = fenceAt(epoch, then.seq, then.batch)
           await this.ask((ledger) => ledger.order(drop, now, step.claims))
         }
         return
       }
       case 'adjust': {
-        const fence = { epoch: epoch + step.epochOff, prevSeq: seq + step.seqOff }
+        const fence = fenceAt(epoch + step.epochOff, seq + step.seqOff, batch + step.batchOff)
         await this.ask((ledger) => ledger.adjust(drop, fence, step.opId, step.adjustment))
         return
       }

@@ -6,7 +6,7 @@ import { keysUnder } from '../storage/ledger/keys.ts'
 import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
 import { connectRedis, type RedisConnection, readTimeMs } from '../storage/redis.ts'
 import { ledgerContract } from './contracts/ledger.ts'
-import { ask, type LedgerWorld, openDrop, wholeLog } from './contracts/ledger-world.ts'
+import { ask, fenceAt, type LedgerWorld, openDrop, wholeLog } from './contracts/ledger-world.ts'
 import { uniquePrefix } from './setup/prefix.ts'
 
 let redis: RedisConnection
@@ -81,7 +81,7 @@ describe('a ledger in Redis', () => {
   ])('[L18] takes no drop id that is none: %j', async (hostile) => {
     const drop = hostile as DropId
 
-    await expect(world.ledger.order(drop, { epoch: 1, prevSeq: 0 }, [ask('ana')])).rejects.toMatchObject({
+    await expect(world.ledger.order(drop, fenceAt(1), [ask('ana')])).rejects.toMatchObject({
       code: 'bad_request',
     })
     await expect(world.ledger.read(drop)).rejects.toMatchObject({ code: 'bad_request' })

@@ -48,7 +48,9 @@ describe('a ledger in memory', () => {
 
     world.ledger.restore(image)
 
-    expect(await world.ledger.order(drop.drop, drop.fence, [ask('cem')])).toEqual({ answer: 'out_of_sequence', seq: 1 })
+    expect(await world.ledger.order(drop.drop, drop.fence, [ask('cem')])).toEqual({
+      ...{ answer: 'out_of_sequence', seq: 1, batch: 1 },
+    })
     expect(await wholeLog(world.ledger, drop.drop)).toHaveLength(1)
     world.ledger.restore(image)
     expect(await drop.left()).toEqual({ shoe: 2 })

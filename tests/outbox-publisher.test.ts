@@ -12,7 +12,7 @@ import { notedLog } from './contracts/bus-log.ts'
 
 /** The outbox as a list, with the promises of the real one: a row is marked only if `publish` resolves. */
 class ListedOutbox implements Outbox {
-  rows: (OutboxRow & { sentAtMs: number | undefined })[] = []
+  rows: (OutboxRow & { sentAtMs: number | undefined; seq?: number | undefined })[] = []
   looks = 0
   broken = false
   readonly #clock: HandClock
@@ -32,18 +32,18 @@ class ListedOutbox implements Outbox {
     return this.rows.filter((row) => row.sentAtMs === undefined).length
   }
 
-  async publishSome(max: number, publish: (rows: OutboxRow[]) => Promise<void>): Promise<number> {
+  async publishSome(max: number, publish: (rows: OutboxRow[]) => Promise<(number | undefined)[]>): Promise<number> {
     this.looks += 1
     if (this.broken) throw new Fault('unavailable', { what: 'Postgres' })
     const rows = this.rows.filter((row) => row.sentAtMs === undefined).slice(0, max)
-    if (rows.length > 0) await publish(rows)
-    for (const row of rows) row.sentAtMs = this.#clock.nowMs()
+    const seqs = rows.length > 0 ? await publish(rows) : []
+    for (const [at, row] of rows.entries()) Object.assign(row, { sentAtMs: this.#clock.nowMs(), seq: seqs[at] })
     return rows.length
   }
 
-  async refill(sinceMs: number): Promise<number> {
+  async refill(sinceMs: number, lastSeq: number): Promise<number> {
     if (this.broken) throw new Fault('unavailable', { what: 'Postgres' })
-    const rows = this.rows.filter((row) => row.sentAtMs !== undefined && row.sentAtMs >= sinceMs)
+    const rows = this.rows.filter((row) => (row.sentAtMs ?? 0) >= sinceMs && (row.seq ?? 0) > lastSeq)
     for (const row of rows) row.sentAtMs = undefined
     return rows.length
   }
@@ -171,6 +171,7 @@ describe('the outbox publisher', () => {
       most = Math.max(most, now)
       await settled()
       now -= body.length
+      return 1
     }
     outbox.add(100)
     for (const row of outbox.rows) row.body = 'x'.repeat(500_000)
@@ -199,6 +200,28 @@ describe('the outbox publisher', () => {
     expect(log.events).toContain('outbox.refilled')
   })
 
+  it('[B37] fills the stream with no more than it has lost', async () => {
+    const { clock, stream, outbox, publisher } = world()
+    outbox.add(5)
+    publisher.start()
+    await clock.advance(1_000)
+    expect(outbox.unsent()).toBe(0)
+
+    // As after a power cut: the stream is there, and its end is not.
+    const appends: string[] = []
+    const append = stream.append.bind(stream)
+    stream.append = (subject, body, id) => {
+      appends.push(id)
+      return append(subject, body, id)
+    }
+    stream.losesAllAfter(3)
+    outbox.add(1)
+    await clock.advance(1_000)
+
+    expect(stream.kept).toHaveLength(6)
+    expect(new Set(appends).size).toBe(3)
+  })
+
   it('[B37] does not forget to fill the stream when Postgres fails in that moment', async () => {
     const { clock, stream, outbox, publisher } = world()
     outbox.add(3)
@@ -206,10 +229,10 @@ describe('the outbox publisher', () => {
     await clock.advance(1_000)
     const refill = outbox.refill.bind(outbox)
     let refills = 0
-    outbox.refill = async (sinceMs) => {
+    outbox.refill = async (sinceMs, lastSeq) => {
       refills += 1
       if (refills < 3) throw new Fault('unavailable')
-      return refill(sinceMs)
+      return refill(sinceMs, lastSeq)
     }
 
     stream.wipe()
@@ -244,7 +267,7 @@ describe('the outbox publisher', () => {
     let release = () => undefined as undefined
     stream.append = () =>
       new Promise((resolve) => {
-        release = () => void resolve()
+        release = () => void resolve(1)
       })
     outbox.add(1)
     publisher.start()

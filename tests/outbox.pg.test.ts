@@ -30,13 +30,24 @@ beforeEach(async () => {
   ])
 })
 
-const nothing = async () => undefined
+/** As a stream that has taken them, under the numbers that follow. */
+let taken = 0
+const taking = async (rows: OutboxRow[]) =>
+  rows.map(() => {
+    taken += 1
+    return taken
+  })
 
 describe('Outbox', () => {
   it('[O2] hands out what was committed, oldest first, with all that a consumer needs', async () => {
     const told: OutboxRow[] = []
 
-    expect(await outbox.publishSome(10, async (rows) => void told.push(...rows))).toBe(3)
+    const sent = await outbox.publishSome(10, (rows) => {
+      told.push(...rows)
+      return taking(rows)
+    })
+
+    expect(sent).toBe(3)
 
     expect(told.map((row) => row.kind)).toEqual(['order_confirmed', 'order_revoked', 'drop_phase'])
     expect(told[0]).toEqual({
@@ -56,10 +67,10 @@ describe('Outbox', () => {
   })
 
   it('[O2] publishes at most what it is asked for, and then the rest', async () => {
-    expect(await outbox.publishSome(2, nothing)).toBe(2)
+    expect(await outbox.publishSome(2, taking)).toBe(2)
     expect(await outbox.unsent()).toBe(1)
-    expect(await outbox.publishSome(2, nothing)).toBe(1)
-    expect(await outbox.publishSome(2, nothing)).toBe(0)
+    expect(await outbox.publishSome(2, taking)).toBe(1)
+    expect(await outbox.publishSome(2, taking)).toBe(0)
   })
 
   it('[O3] counts nothing as sent when publishing fails', async () => {
@@ -76,7 +87,12 @@ describe('Outbox', () => {
 
     const count = await outbox.publishSome(2, async (rows) => {
       ids.push(...rows.map((row) => row.id))
-      expect(await other.publishSome(10, async (rest) => void ids.push(...rest.map((row) => row.id)))).toBe(1)
+      const rest = async (others: OutboxRow[]) => {
+        ids.push(...others.map((row) => row.id))
+        return taking(others)
+      }
+      expect(await other.publishSome(10, rest)).toBe(1)
+      return taking(rows)
     })
 
     expect(count).toBe(2)
@@ -85,11 +101,23 @@ describe('Outbox', () => {
   })
 
   it('[O5] sends again what was sent since the bus lost its memory', async () => {
-    await outbox.publishSome(10, nothing)
+    await outbox.publishSome(10, taking)
     await database.sql`update outbox set sent_at = now() - interval '2 hours' where kind = 'drop_phase'`
 
-    expect(await outbox.refill(Date.now() - 3_600_000)).toBe(2)
+    expect(await outbox.refill(Date.now() - 3_600_000, 0)).toBe(2)
 
     expect(await outbox.unsent()).toBe(2)
+  })
+
+  it('[O6] knows the highest number in the stream, and sends again only what the stream has lost', async () => {
+    await outbox.publishSome(10, taking)
+    const known = await outbox.knownSeq()
+    expect(known).toBe(taken)
+
+    expect(await outbox.refill(Date.now() - 3_600_000, known - 1)).toBe(1)
+    expect(await outbox.refill(Date.now() - 3_600_000, known - 1)).toBe(0)
+
+    expect(await outbox.knownSeq()).toBe(known - 1)
+    expect(await outbox.unsent()).toBe(1)
   })
 })

@@ -66,7 +66,8 @@ describe('a reply that never comes', () => {
     await vi.waitFor(async () => expect(await drop.left()).toEqual({ shoe: 2 }), { timeout: 5_000 })
     expect(await wholeLog(world.ledger, drop.drop)).toHaveLength(1)
     // as a room does: read back where it stands, then ask with the same key
-    drop.seq = 1
+    const { seq, batch } = (await world.ledger.read(drop.drop)) ?? {}
+    Object.assign(drop, { seq, batch })
     expect(await drop.verdicts(ask('ana'))).toEqual(['duplicate'])
   })
 })

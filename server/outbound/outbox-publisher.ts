@@ -25,10 +25,13 @@ export interface OutboxRow {
 
 /** The outbox as its publisher needs it. */
 export interface Outbox {
-  /** Takes up to `max` unsent rows, marks them sent if `publish` resolves, answers how many they were. */
-  publishSome(max: number, publish: (rows: OutboxRow[]) => Promise<void>): Promise<number>
-  /** Makes everything unsent that was sent since then. */
-  refill(sinceMs: number): Promise<number>
+  /**
+   * Takes up to `max` unsent rows; when `publish` resolves, marks them sent with the numbers it answered, one for each.
+   * Answers how many they were.
+   */
+  publishSome(max: number, publish: (rows: OutboxRow[]) => Promise<(number | undefined)[]>): Promise<number>
+  /** Makes everything unsent that was sent since then and is above `lastSeq` in the stream. */
+  refill(sinceMs: number, lastSeq: number): Promise<number>
 }
 
 export interface OutboxPublisherWorld {
@@ -56,16 +59,16 @@ export class OutboxPublisher {
   #stopping = false
   /** Set by a poke while a step is under way: its rows may have been committed after the step looked. */
   #poked = false
-  /** Set when the stream lost events, until the outbox is refilled. */
-  #streamLost = false
+  /** Set when the stream lost events, until the outbox is refilled: the last number that it still has. */
+  #lostAfter: number | undefined
   #wake: (() => void) | undefined
   #published = 0
   #failuresInARow = 0
 
   constructor(world: OutboxPublisherWorld) {
     this.#world = world
-    world.stream.onLost(() => {
-      this.#streamLost = true
+    world.stream.onLost((lastSeq) => {
+      this.#lostAfter = Math.min(this.#lostAfter ?? lastSeq, lastSeq)
     })
   }
 
@@ -110,14 +113,14 @@ export class OutboxPublisher {
       const sent = await this.#step()
       if (sent === 'failed') await this.#rest(this.#backOffMs())
       // Fewer than asked for: the outbox was empty a moment ago.
-      else if (sent < ROWS_MAX && !this.#poked && !this.#streamLost) await this.#rest(LOOK_EVERY_MS)
+      else if (sent < ROWS_MAX && !this.#poked && this.#lostAfter === undefined) await this.#rest(LOOK_EVERY_MS)
     }
   }
 
   async #step(): Promise<number | 'failed'> {
     const { outbox, log } = this.#world
     try {
-      if (this.#streamLost) await this.#refill()
+      if (this.#lostAfter !== undefined) await this.#refill(this.#lostAfter)
       const sent = await outbox.publishSome(ROWS_MAX, (rows) => this.#appendAll(rows))
       if (this.#failuresInARow > 0) log.info('outbox.again', { failures: this.#failuresInARow })
       this.#failuresInARow = 0
@@ -130,51 +133,55 @@ export class OutboxPublisher {
     }
   }
 
-  /** The events of the last day were in the stream and are not any more. */
-  async #refill(): Promise<void> {
+  /** Events of the last day were in the stream and are not any more. */
+  async #refill(lastSeq: number): Promise<void> {
     const { outbox, clock, log } = this.#world
-    this.#streamLost = false
+    this.#lostAfter = undefined
     try {
-      const rows = await outbox.refill(clock.nowMs() - REFILL_MS)
-      if (rows > 0) log.warn('outbox.refilled', { rows })
+      const rows = await outbox.refill(clock.nowMs() - REFILL_MS, lastSeq)
+      if (rows > 0) log.warn('outbox.refilled', { rows, lastSeq })
     } catch (cause) {
-      this.#streamLost = true
+      this.#lostAfter = Math.min(this.#lostAfter ?? lastSeq, lastSeq)
       throw cause
     }
   }
 
   /** Many at a time, for one connection keeps their order; but not more than a connection may have on its way. */
-  async #appendAll(rows: readonly OutboxRow[]): Promise<void> {
-    let wave: Promise<void>[] = []
+  async #appendAll(rows: readonly OutboxRow[]): Promise<(number | undefined)[]> {
+    const seqs: (number | undefined)[] = []
+    let wave: Promise<number | undefined>[] = []
     let bytes = 0
     for (const row of rows) {
       const event = packBody({ id: row.id, drop: row.drop, kind: row.kind, atMs: row.createdAtMs, body: row.body })
       if (bytes + event.length > WAVE_BYTES_MAX) {
-        await Promise.all(wave)
+        seqs.push(...(await Promise.all(wave)))
         wave = []
         bytes = 0
       }
       wave.push(this.#append(row, event))
       bytes += event.length
     }
-    await Promise.all(wave)
+    seqs.push(...(await Promise.all(wave)))
+    return seqs
   }
 
-  async #append({ id, kind, createdAtMs }: OutboxRow, event: Uint8Array): Promise<void> {
+  /** Undefined: it can never be sent. */
+  async #append({ id, kind, createdAtMs }: OutboxRow, event: Uint8Array): Promise<number | undefined> {
     const { stream, subjects, log } = this.#world
     // A row that can never be sent must not keep the others from being sent; it stays readable in Postgres.
     if (!KIND.test(kind)) {
       log.error('outbox.unsendable', { id, kind })
-      return
+      return undefined
     }
 
     try {
       // With the time: after a restore from a backup the ids begin again, and the stream would take new rows for old.
       const eventId = `${id}-${Math.round(createdAtMs)}`
-      await stream.append(subjects.event(kind), event, eventId, APPEND_WITHIN_MS)
+      return await stream.append(subjects.event(kind), event, eventId, APPEND_WITHIN_MS)
     } catch (fault) {
       if (!(fault instanceof Fault) || fault.code !== 'too_large') throw fault
       log.error('outbox.unsendable', { id, kind, ...fault.facts })
+      return undefined
     }
   }
 

@@ -30,7 +30,9 @@ export function emptyBook(): Book {
 
 export function refusal(room: Room, fence: Fence): Refused | undefined {
   if (room.epoch !== fence.epoch) return { answer: 'fenced', epoch: room.epoch }
-  if (room.seq !== fence.prevSeq) return { answer: 'out_of_sequence', seq: room.seq }
+  if (room.seq !== fence.prevSeq || room.batch !== fence.prevBatch) {
+    return { answer: 'out_of_sequence', seq: room.seq, batch: room.batch }
+  }
   return undefined
 }
 
@@ -51,12 +53,12 @@ export function judge(
   nowMs: number,
   sold: Set<Sku>,
 ): ClaimResult {
-  const { orderId, buyer, key, lines: text } = claim
+  const { orderId, buyer, key, lines: text, promised } = claim
   const known = book.answers.get(orderId)
   if (known !== undefined) {
     return known.lines === text ? { verdict: 'duplicate', position: known.position } : { verdict: 'mismatch' }
   }
-  if (shut !== undefined) return { verdict: shut }
+  if (shut !== undefined && promised !== true) return { verdict: shut }
 
   const lines = parseLines(text)
   if (lines === undefined || lines.some(({ sku }) => !room.stock.has(sku))) return { verdict: 'invalid' }

@@ -65,6 +65,7 @@ export class MemoryLedger implements Ledger {
     const shut = shutWord(room, nowMs)
     const sold = new Set<Sku>()
     const results = claims.map((claim) => judge(book, room, claim, shut, nowMs, sold))
+    if (room.seq > fence.prevSeq) room.batch = fence.batch
     const mentioned = new Set(claims.flatMap(({ lines }) => (parseLines(lines) ?? []).map(({ sku }) => sku)))
     const left = leftOf(
       room,
@@ -111,6 +112,7 @@ export class MemoryLedger implements Ledger {
       for (const { sku, qty } of lines) stockOf(room, sku).left += qty
     }
 
+    room.batch = fence.batch
     const position = { epoch: room.epoch, seq: room.seq }
     book.ops.set(opId, position)
     if (released !== undefined) book.ops.set(released, position)
@@ -130,6 +132,7 @@ export class MemoryLedger implements Ledger {
 
     room.epoch = epoch
     room.seq = 0
+    room.batch = 0
     return { answer: 'opened' }
   }
 
@@ -176,7 +179,7 @@ export class MemoryLedger implements Ledger {
     for (const opId of opIds) book.ops.set(opId, { epoch, seq: 0 })
     const { phase, opensAtMs, closesAtMs, limitPerBuyer, items } = seed
     const stock = new Map(items.map(({ sku, left, limit }) => [sku, { left, limit }]))
-    book.room = { epoch, seq: 0, phase, opensAtMs, closesAtMs, limitPerBuyer, stock }
+    book.room = { epoch, seq: 0, batch: 0, phase, opensAtMs, closesAtMs, limitPerBuyer, stock }
     return { answer: 'opened' }
   }
 

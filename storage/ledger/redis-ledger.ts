@@ -2,7 +2,7 @@
  * The authority over live stock: Redis, one script call for everything that changes a drop.
  *
  * A script runs alone, so inside one call nothing can come between looking at the stock and taking from it; across calls
- * the fence (epoch and prevSeq) does the same for owners. The scripts decide; this file only carries arguments there and
+ * the fence (epoch, prevSeq and prevBatch) does the same for owners. The scripts decide; this file only carries arguments there and
  * answers back. MemoryLedger says the same in plain objects and is the measure of this one.
  */
 import type { DropId, NodeId, OrderId } from '../../protocol/ids.ts'
@@ -44,7 +44,7 @@ export class RedisLedger implements Ledger {
     boundClaims(claims)
     const { room, answers, buyers, log } = this.#keysOf(drop)
 
-    const args: (string | number)[] = [fence.epoch, fence.prevSeq]
+    const args: (string | number)[] = [...fenceArgs(fence), promisedOf(claims)]
     for (const { orderId, buyer, key, lines } of claims) args.push(orderId, buyer, key, lines)
     const reply = await this.#redis.run(this.#scripts.orderBatch, [room, answers, buyers, log], args)
 
@@ -55,7 +55,7 @@ export class RedisLedger implements Ledger {
     checkOpId(opId)
     const { room, buyers, ops, log } = this.#keysOf(drop)
 
-    const args = [fence.epoch, fence.prevSeq, opId, adjustment.kind, ...adjustmentArgs(adjustment)]
+    const args = [...fenceArgs(fence), opId, adjustment.kind, ...adjustmentArgs(adjustment)]
     const reply = await this.#redis.run(this.#scripts.roomAdjust, [room, buyers, ops, log], args)
 
     return readAdjustAnswer(reply)
@@ -131,6 +131,15 @@ export class RedisLedger implements Ledger {
 
     await this.#redis.call((redis) => redis.xtrim(log, 'MINID', '=', formatPosition(before)))
   }
+}
+
+const fenceArgs = ({ epoch, prevSeq, prevBatch, batch }: Fence) => [epoch, prevSeq, prevBatch, batch]
+
+/** The places of those claims, from 1, as Lua counts. Nearly always none. */
+function promisedOf(claims: readonly Claim[]): string {
+  let places = ''
+  for (const [at, { promised }] of claims.entries()) if (promised === true) places += `${at + 1},`
+  return places
 }
 
 function adjustmentArgs(adjustment: Adjustment): string[] {

@@ -30,6 +30,8 @@ export function readRoomHash(hash: Record<string, string>, nowMs: number): RoomS
   return {
     epoch: numberOf(hash.epoch),
     seq: numberOf(hash.seq),
+    // A room that was opened by a node of before the chain has none, and nobody who knows of the chain has called it.
+    batch: numberOf(hash.batch ?? '0'),
     phase: phaseOf(hash.phase),
     opensAtMs: numberOf(hash.opensAt),
     closesAtMs: numberOrNone(hash.closesAt),

@@ -12,7 +12,7 @@ import type { AdjustAnswer, BatchAnswer, ClaimResult, Fence, OpenAnswer, Refused
 
 export function readBatchAnswer(reply: unknown, fence: Fence, claims: number): BatchAnswer {
   const [answer, seq, now, phase, opensAt, left, verdicts] = listOf(reply)
-  const refused = readRefused(answer, seq)
+  const refused = readRefused(answer, seq, now)
   if (refused !== undefined) return refused
   if (answer !== 'ok') throw corrupt('answer', answer)
 
@@ -56,7 +56,7 @@ function readRefusal(word: unknown): ClaimResult {
 
 export function readAdjustAnswer(reply: unknown): AdjustAnswer {
   const [answer, first, second, third, fourth, fifth] = listOf(reply)
-  const refused = readRefused(answer, first)
+  const refused = readRefused(answer, first, second)
   if (refused !== undefined) return refused
 
   switch (answer) {
@@ -95,14 +95,14 @@ export function readOpenAnswer(reply: unknown): OpenAnswer {
   throw corrupt('open', answer)
 }
 
-function readRefused(answer: unknown, detail: unknown): Refused | undefined {
+function readRefused(answer: unknown, detail: unknown, batch: unknown): Refused | undefined {
   switch (answer) {
     case 'no_room':
       return { answer }
     case 'fenced':
       return { answer, epoch: numberOf(detail) }
     case 'out_of_sequence':
-      return { answer, seq: numberOf(detail) }
+      return { answer, seq: numberOf(detail), batch: numberOf(batch) }
   }
   return undefined
 }

@@ -29,15 +29,18 @@ export class Outbox {
   }
 
   /** Answers how many were published. When `publish` throws, none of them counts as sent and the same fault is thrown. */
-  async publishSome(max: number, publish: (rows: OutboxRow[]) => Promise<void>): Promise<number> {
+  async publishSome(max: number, publish: (rows: OutboxRow[]) => Promise<(number | undefined)[]>): Promise<number> {
     return answered(
       this.#sql.begin(async (sql) => {
         const claimed = await sql.unsafe<OutboxRow[]>(this.#claim, [max], { prepare: true })
         if (claimed.length === 0) return 0
 
         const rows = claimed.map((row) => ({ ...row }))
-        await publish(rows)
-        await sql`update outbox set sent_at = now() where id = any(${rows.map((row) => row.id)}::bigint[])`
+        const seqs = (await publish(rows)).map((seq) => seq ?? null)
+        await sql`
+          update outbox set sent_at = now(), stream_seq = sent.seq
+          from unnest(${rows.map((row) => row.id)}::bigint[], ${seqs}::bigint[]) as sent (id, seq)
+          where outbox.id = sent.id`
         return rows.length
       }),
       PUBLISH_MS,
@@ -51,10 +54,19 @@ export class Outbox {
     return row?.unsent ?? 0
   }
 
-  /** The bus has lost its memory: everything sent since then is to be sent again. Answers how many. */
-  async refill(sinceMs: number): Promise<number> {
-    const since = new Date(sinceMs)
-    const result = await answered(this.#sql`update outbox set sent_at = null where sent_at >= ${since}`)
+  /** The highest number in the stream that was answered for any row. */
+  async knownSeq(): Promise<number> {
+    const [row] = await answered(this.#sql<{ seq: number | null }[]>`select max(stream_seq) as seq from outbox`)
+    return row?.seq ?? 0
+  }
+
+  /** The stream has lost what is above `lastSeq`: what was sent since then is to be sent again. Answers how many. */
+  async refill(sinceMs: number, lastSeq: number): Promise<number> {
+    const result = await answered(
+      this.#sql`
+        update outbox set sent_at = null, stream_seq = null
+        where sent_at >= ${new Date(sinceMs)} and stream_seq > ${lastSeq}`,
+    )
     return result.count
   }
 }

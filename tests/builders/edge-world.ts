@@ -255,6 +255,7 @@ export class EdgeWorld {
     this.rooms.set(drop, {
       epoch: 1,
       seq: 0,
+      batch: 0,
       phase: page?.phase ?? 'open',
       opensAtMs: page?.opensAtMs ?? START_MS,
       closesAtMs: page?.closesAtMs ?? null,

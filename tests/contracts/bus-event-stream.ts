@@ -58,8 +58,12 @@ export function eventStreamContract(
     it('[B32] takes an event once, however often it is appended under its id', async () => {
       const { stream, confirmed, kept } = await world()
 
-      for (const id of ['1', '2', '1', '2', '1']) await stream.append(confirmed, bytes(`event ${id}`), id, WAIT_MS)
+      const seqs: number[] = []
+      for (const id of ['1', '2', '1', '2', '1']) {
+        seqs.push(await stream.append(confirmed, bytes(`event ${id}`), id, WAIT_MS))
+      }
 
+      expect(seqs).toEqual([1, 2, 1, 2, 1])
       expect(await kept()).toEqual(['event 1', 'event 2'])
     })
 

@@ -5,7 +5,16 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { DropId, IdempotencyKey, NodeId, OrderId, Sku, UserId } from '../../protocol/ids.ts'
 import { formatLines, type LinesText } from '../../protocol/lines.ts'
-import type { AdjustAnswer, Adjustment, BatchAnswer, Claim, Leases, Ledger, RoomSeed } from '../../rooms/ports.ts'
+import type {
+  AdjustAnswer,
+  Adjustment,
+  BatchAnswer,
+  Claim,
+  Fence,
+  Leases,
+  Ledger,
+  RoomSeed,
+} from '../../rooms/ports.ts'
 
 export interface LedgerWorld {
   ledger: Ledger
@@ -60,25 +69,33 @@ export function seed({ stock = { shoe: 3 }, limits = {}, limit = null, ...rest }
   return { phase: 'open', opensAtMs: 1, closesAtMs: null, limitPerBuyer: limit, items, ...rest }
 }
 
-/** The owner of a drop: knows its epoch and the last seq, as a room does. */
+/** What an owner of this epoch says at its first call, or one who believes that this is where the drop is. */
+export function fenceAt(epoch: number, prevSeq = 0, prevBatch = 0): Fence {
+  return { epoch, prevSeq, prevBatch, batch: prevBatch + 1 }
+}
+
+/** The owner of a drop: knows its epoch, the last seq and its last call that wrote, as a room does. */
 export class DropOwner {
   readonly drop: DropId
   readonly #ledger: Ledger
   epoch = 1
   seq = 0
+  batch = 0
 
   constructor(ledger: Ledger, drop: DropId) {
     this.#ledger = ledger
     this.drop = drop
   }
 
-  get fence() {
-    return { epoch: this.epoch, prevSeq: this.seq }
+  get fence(): Fence {
+    return fenceAt(this.epoch, this.seq, this.batch)
   }
 
   async order(...claims: Claim[]): Promise<Extract<BatchAnswer, { answer: 'ok' }>> {
-    const answer = await this.#ledger.order(this.drop, this.fence, claims)
+    const { fence } = this
+    const answer = await this.#ledger.order(this.drop, fence, claims)
     if (answer.answer !== 'ok') throw new Error(`the ledger refused its owner: ${JSON.stringify(answer)}`)
+    if (answer.seq > this.seq) this.batch = fence.batch
     this.seq = answer.seq
     return answer
   }
@@ -89,8 +106,9 @@ export class DropOwner {
   }
 
   async adjust(opId: string, adjustment: Adjustment): Promise<AdjustAnswer> {
-    const answer = await this.#ledger.adjust(this.drop, this.fence, opId, adjustment)
-    if (answer.answer === 'applied') this.seq = answer.position.seq
+    const { fence } = this
+    const answer = await this.#ledger.adjust(this.drop, fence, opId, adjustment)
+    if (answer.answer === 'applied') Object.assign(this, { seq: answer.position.seq, batch: fence.batch })
     return answer
   }
 

@@ -8,6 +8,7 @@ import type { Claim, KeptOrder } from '../../rooms/ports.ts'
 import {
   ask,
   buyer,
+  fenceAt,
   type LedgerWorld,
   lines,
   newDrop,
@@ -248,6 +249,27 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
 
       expect(await drop.order()).toMatchObject({ seq: 0, phase: 'open', opensAtMs: 7, left: [], results: [] })
     })
+    it.each(['paused', 'closed', 'cancelled', 'scheduled'] as const)(
+      '[FF2] that was promised by an earlier owner is taken in a drop that is %s, and only that one',
+      async (phase) => {
+        const drop = await openDrop(world, { phase, stock: { shoe: 2 }, limits: { shoe: 1 } })
+        const word = phase === 'cancelled' ? 'closed' : phase === 'scheduled' ? 'early' : phase
+        const promised = (name: string, key = 'k1') => ({ ...ask(name, { shoe: 1 }, key), promised: true as const })
+
+        expect(await drop.verdicts(ask('ana'), promised('ben'), ask('cem'), promised('ben', 'k2'))).toEqual([
+          word,
+          'accepted',
+          word,
+          'limit_reached',
+        ])
+        expect(await drop.verdicts(promised('ben'), promised('eve'), promised('fay'))).toEqual([
+          'duplicate',
+          'accepted',
+          'sold_out',
+        ])
+        expect(await drop.left()).toEqual({ shoe: 0 })
+      },
+    )
   })
 
   describe('the fence', () => {
@@ -255,12 +277,12 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       const drop = await openDrop(world)
       await world.ledger.adopt(drop.drop, 5, OWNER)
 
-      const stale = await world.ledger.order(drop.drop, { epoch: 1, prevSeq: 0 }, [ask('ana')])
-      const adjusted = await world.ledger.adjust(drop.drop, { epoch: 1, prevSeq: 0 }, 'op', {
+      const stale = await world.ledger.order(drop.drop, fenceAt(1), [ask('ana')])
+      const adjusted = await world.ledger.adjust(drop.drop, fenceAt(1), 'op', {
         kind: 'restock',
         lines: lines({ shoe: 1 }),
       })
-      const ahead = await world.ledger.order(drop.drop, { epoch: 6, prevSeq: 0 }, [ask('ana')])
+      const ahead = await world.ledger.order(drop.drop, fenceAt(6), [ask('ana')])
 
       expect([stale, adjusted, ahead]).toEqual(Array(3).fill({ answer: 'fenced', epoch: 5 }))
       expect(await drop.left()).toEqual({ shoe: 3 })
@@ -271,24 +293,56 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       const drop = await openDrop(world)
       await drop.order(ask('ana'))
 
-      const behind = await world.ledger.order(drop.drop, { epoch: 1, prevSeq: 0 }, [ask('ben')])
-      const ahead = await world.ledger.order(drop.drop, { epoch: 1, prevSeq: 2 }, [ask('ben')])
-      const adjusted = await world.ledger.adjust(drop.drop, { epoch: 1, prevSeq: 0 }, 'op', {
+      const behind = await world.ledger.order(drop.drop, fenceAt(1), [ask('ben')])
+      const ahead = await world.ledger.order(drop.drop, fenceAt(1, 2, 1), [ask('ben')])
+      const adjusted = await world.ledger.adjust(drop.drop, fenceAt(1), 'op', {
         kind: 'phase',
         from: ['open'],
         to: 'paused',
       })
 
-      expect([behind, ahead, adjusted]).toEqual(Array(3).fill({ answer: 'out_of_sequence', seq: 1 }))
+      expect([behind, ahead, adjusted]).toEqual(Array(3).fill({ answer: 'out_of_sequence', seq: 1, batch: 1 }))
       expect(await drop.left()).toEqual({ shoe: 2 })
+    })
+
+    it('[FF1] keeps out an owner whose last call is not the one that the drop has, though the seq is the same', async () => {
+      const drop = await openDrop(world)
+      await drop.order(ask('ana'))
+      // As after a rollback: a call of this owner that was late has taken the place of the one that the owner knows.
+      const pause = { kind: 'phase', from: ['open'], to: 'paused' } as const
+
+      const ordered = await world.ledger.order(drop.drop, fenceAt(1, 1, 2), [ask('ben')])
+      const adjusted = await world.ledger.adjust(drop.drop, fenceAt(1, 1, 2), 'op', { ...pause, from: [...pause.from] })
+
+      expect([ordered, adjusted]).toEqual(Array(2).fill({ answer: 'out_of_sequence', seq: 1, batch: 1 }))
+      expect(await drop.left()).toEqual({ shoe: 2 })
+      expect(await wholeLog(world.ledger, drop.drop)).toHaveLength(1)
+    })
+
+    it('[FF1] has the number of the last call that wrote something, and none after a change of owner', async () => {
+      const drop = await openDrop(world)
+      const fence = { epoch: 1, prevSeq: 0, prevBatch: 0 }
+      const batch = async () => (await world.ledger.read(drop.drop))?.batch
+
+      await world.ledger.order(drop.drop, { ...fence, batch: 4 }, [ask('ana', { shoe: 4 })])
+      expect(await batch()).toBe(0)
+      await world.ledger.order(drop.drop, { ...fence, batch: 5 }, [ask('ana')])
+      expect(await batch()).toBe(5)
+      await world.ledger.order(drop.drop, { epoch: 1, prevSeq: 1, prevBatch: 5, batch: 6 }, [ask('ana')])
+      expect(await batch()).toBe(5)
+      const restock = { kind: 'restock', lines: lines({ shoe: 1 }) } as const
+      await world.ledger.adjust(drop.drop, { epoch: 1, prevSeq: 1, prevBatch: 5, batch: 9 }, 'op', restock)
+      expect(await batch()).toBe(9)
+      await world.ledger.adopt(drop.drop, 2, OWNER)
+      expect(await batch()).toBe(0)
     })
 
     it('[L9] says when there is no such room', async () => {
       const drop = newDrop()
 
-      expect(await world.ledger.order(drop, { epoch: 1, prevSeq: 0 }, [ask('ana')])).toEqual({ answer: 'no_room' })
+      expect(await world.ledger.order(drop, fenceAt(1), [ask('ana')])).toEqual({ answer: 'no_room' })
       expect(
-        await world.ledger.adjust(drop, { epoch: 1, prevSeq: 0 }, 'op', {
+        await world.ledger.adjust(drop, fenceAt(1), 'op', {
           kind: 'phase',
           from: ['open'],
           to: 'paused',
@@ -478,7 +532,7 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
 
       expect(await world.ledger.adopt(drop.drop, 2, OWNER)).toEqual({ answer: 'opened' })
       drop.epoch = 2
-      drop.seq = 0
+      Object.assign(drop, { seq: 0, batch: 0 })
 
       const { results } = await drop.order(ask('ana'), ask('ana', { shoe: 1 }, 'k2'), ask('ben'))
       expect(results).toEqual([
@@ -517,7 +571,7 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       await world.ledger.clear(drop.drop, 2, OWNER)
 
       expect(await world.ledger.adopt(drop.drop, 2, OWNER)).toEqual({ answer: 'no_room' })
-      expect(await world.ledger.order(drop.drop, { epoch: 1, prevSeq: 1 }, [ask('ben')])).toEqual({ answer: 'no_room' })
+      expect(await world.ledger.order(drop.drop, fenceAt(1, 1, 1), [ask('ben')])).toEqual({ answer: 'no_room' })
       expect(await world.ledger.positions(drop.drop, [orderId('ana')])).toEqual([undefined])
     })
 
@@ -556,6 +610,7 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       expect(await ledger.read(drop.drop)).toEqual({
         epoch: 3,
         seq: 0,
+        batch: 0,
         phase: 'open',
         opensAtMs: 5,
         closesAtMs: 9e12,
@@ -600,11 +655,11 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       await world.ledger.clear(drop.drop, 10, OWNER)
       await world.ledger.rebuild(drop.drop, 8, OWNER, seed(), [])
 
-      const asked = world.ledger.order(drop.drop, { epoch: 8, prevSeq: 0 }, [ask('ben'), ask('cem')])
+      const asked = world.ledger.order(drop.drop, fenceAt(8), [ask('ben'), ask('cem')])
 
       await expect(asked).rejects.toMatchObject({ code: 'ledger_corrupt' })
       await expect(
-        world.ledger.adjust(drop.drop, { epoch: 8, prevSeq: 0 }, 'op', { kind: 'restock', lines: lines({ shoe: 1 }) }),
+        world.ledger.adjust(drop.drop, fenceAt(8), 'op', { kind: 'restock', lines: lines({ shoe: 1 }) }),
       ).rejects.toBeInstanceOf(Fault)
       expect(await world.ledger.read(drop.drop)).toMatchObject({ epoch: 8, seq: 0, items: [{ left: 3 }] })
       expect(await world.ledger.positions(drop.drop, [orderId('ben')])).toEqual([undefined])

@@ -105,9 +105,12 @@ function logOrder(history: History, { book }: End): string[] {
   return found
 }
 
-/** [I13] Nothing is accepted but while the drop is open, by Redis TIME. */
+/** [I13] Nothing is accepted but while the drop is open, by Redis TIME; a promise that is handed over was, before. */
 function openHours({ executed }: History): string[] {
-  return executed.flatMap(({ orderId, atMs, phase, opensAtMs, closesAtMs }) => {
+  const accepted = new Set<string>()
+  return executed.flatMap(({ orderId, promised, atMs, phase, opensAtMs, closesAtMs }) => {
+    if (promised) return accepted.has(orderId) ? [] : [`I13 ${orderId} was promised by nobody`]
+    accepted.add(orderId)
     const isOpen = phase === 'open' && atMs >= opensAtMs && (closesAtMs === null || atMs < closesAtMs)
     return isOpen ? [] : [`I13 ${orderId} accepted while ${phase} at ${atMs - START_MS}`]
   })

@@ -2,36 +2,54 @@
  * Negative controls: the same world with one mechanism taken out. A checker that has never failed proves nothing.
  */
 import { ORIGIN } from '../../protocol/position.ts'
-import type { DropBook, Ledger, Surrendered } from '../../rooms/ports.ts'
+import type { DropBook, Fence, Ledger, RoomState, Surrendered } from '../../rooms/ports.ts'
 import type { MemoryLedger } from '../../storage/ledger/memory-ledger.ts'
 import type { MemoryDropBook } from '../../storage/orders/memory-drop-book.ts'
 
-export const CONTROLS = ['no_journal', 'no_prev_seq', 'epoch_in_redis', 'no_min_epoch'] as const
+export const CONTROLS = ['no_journal', 'no_prev_seq', 'no_chain', 'epoch_in_redis', 'no_min_epoch'] as const
 export type ControlName = (typeof CONTROLS)[number]
 
 /** A node that takes over hears of no other node's journal. */
 export function withoutJournal(surrendered: Surrendered): Surrendered {
-  return { ...surrendered, journal: [], position: ORIGIN }
+  return { ...surrendered, journal: [], position: ORIGIN, batch: 0 }
 }
 
-/** The ledger takes whatever seq it has for the one that the caller has seen. */
+/** The ledger takes whatever it has, seq and call, for what the caller has seen. */
 export function withoutPrevSeq(ledger: MemoryLedger): Ledger {
-  return new Proxy<Ledger>(ledger, {
-    get: (target, name) => {
-      const method: unknown = Reflect.get(target, name)
-      if (typeof method !== 'function') return method
-      if (name !== 'order' && name !== 'adjust') return method.bind(target)
-      return async (...[drop, fence, ...rest]: [Parameters<Ledger['order']>[0], Parameters<Ledger['order']>[1]]) => {
-        const room = await target.read(drop)
-        return method.call(target, drop, { ...fence, prevSeq: room?.seq ?? fence.prevSeq }, ...rest)
-      }
+  const trusting = (fence: Fence, room: RoomState | undefined): Fence => {
+    return { ...fence, prevSeq: room?.seq ?? fence.prevSeq, prevBatch: room?.batch ?? fence.prevBatch }
+  }
+  return replacing<Ledger>(ledger, {
+    order: async (drop, fence, claims) => ledger.order(drop, trusting(fence, await ledger.read(drop)), claims),
+    adjust: async (drop, fence, opId, what) =>
+      ledger.adjust(drop, trusting(fence, await ledger.read(drop)), opId, what),
+  })
+}
+
+/** Calls have no numbers: what has the caller's seq is taken for the caller's history. */
+export function withoutChain(ledger: MemoryLedger): Ledger {
+  // One number for all of them, so that none is ever behind; who is behind by seq finds that out when it reads.
+  const same = { batch: Number.MAX_SAFE_INTEGER }
+  const trusting = (fence: Fence, room: RoomState | undefined): Fence => ({ ...fence, prevBatch: room?.batch ?? 0 })
+  return replacing<Ledger>(ledger, {
+    order: async (drop, fence, claims) => {
+      const answer = await ledger.order(drop, trusting(fence, await ledger.read(drop)), claims)
+      return answer.answer === 'out_of_sequence' ? { ...answer, ...same } : answer
+    },
+    adjust: async (drop, fence, opId, what) => {
+      const answer = await ledger.adjust(drop, trusting(fence, await ledger.read(drop)), opId, what)
+      return answer.answer === 'out_of_sequence' ? { ...answer, ...same } : answer
+    },
+    read: async (drop) => {
+      const room = await ledger.read(drop)
+      return room === undefined ? undefined : { ...room, ...same }
     },
   })
 }
 
 /** The epoch is one more than Redis has, so it begins again when Redis forgets. */
 export function epochInRedis(book: MemoryDropBook, ledger: MemoryLedger): DropBook {
-  return replacing(book, {
+  return replacing<DropBook>(book, {
     take: async (drop, node) => {
       const room = await ledger.read(drop)
       const taken = await book.take(drop, node)
@@ -46,7 +64,7 @@ export function epochInRedis(book: MemoryDropBook, ledger: MemoryLedger): DropBo
 
 /** A rebuild reads the totals, but late entries of before it are written all the same. */
 export function withoutMinEpoch(book: MemoryDropBook): DropBook {
-  return replacing(book, {
+  return replacing<DropBook>(book, {
     fence: async (drop, epoch) => {
       const fenced = await book.fence(drop, epoch)
       Object.assign(book.read(drop), { minEpoch: 0 })
@@ -55,8 +73,8 @@ export function withoutMinEpoch(book: MemoryDropBook): DropBook {
   })
 }
 
-function replacing(book: MemoryDropBook, methods: Partial<DropBook>): DropBook {
-  return new Proxy<DropBook>(book, {
+function replacing<Store extends object>(store: Store, methods: Partial<Store>): Store {
+  return new Proxy(store, {
     get: (target, name) => {
       const method: unknown = Reflect.get(methods, name) ?? Reflect.get(target, name)
       return typeof method === 'function' ? method.bind(target) : method

@@ -34,6 +34,8 @@ export interface Executed {
   phase: Phase
   opensAtMs: number
   closesAtMs: number | null
+  /** Handed over by an owner that had accepted it. */
+  promised: boolean
 }
 
 export class History {

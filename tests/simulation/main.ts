@@ -1,10 +1,11 @@
 /**
- * The long run: `npm run sim -- --seeds 100000 [--from S] [--control NAME]`, or one seed with its history:
+ * The long run: `npm run sim -- --seeds 100000 [--from S] [--control NAME] [--schedule NAME]`, or one seed with its history:
  * `npm run sim -- --seed X --verbose`.
  */
 import { parseArgs } from 'node:util'
-import { CONTROLS, type ControlName } from './controls.ts'
+import { CONTROLS } from './controls.ts'
 import { type Run, simulate } from './run.ts'
+import { SCHEDULES } from './schedules.ts'
 
 const { values } = parseArgs({
   options: {
@@ -12,14 +13,16 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
     control: { type: 'string' },
+    schedule: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
 })
 const control = CONTROLS.find((name) => name === values.control)
+const schedule = SCHEDULES.find((name) => name === values.schedule)
 
-if (values.seed === undefined) await runMany(Number(values.from), Number(values.seeds), control)
+if (values.seed === undefined) await runMany(Number(values.from), Number(values.seeds))
 else {
-  const run = await simulate(Number(values.seed), control)
+  const run = await simulate(Number(values.seed), { control, schedule })
   if (values.verbose) console.log(run.history.lines.join('\n'))
   tell(run)
 }
@@ -35,7 +38,7 @@ function tell({ plan, broken, history }: Run): void {
   for (const line of broken.slice(0, 8)) console.log(`  ${line}`)
 }
 
-async function runMany(from: number, count: number, which: ControlName | undefined): Promise<void> {
+async function runMany(from: number, count: number): Promise<void> {
   const startedMs = performance.now()
   let failed = 0
   let sends = 0
@@ -43,7 +46,7 @@ async function runMany(from: number, count: number, which: ControlName | undefin
   let revoked = 0
   let slowestMs = 0
   for (let seed = from; seed < from + count; seed += 1) {
-    const run = await simulate(seed, which)
+    const run = await simulate(seed, { control, schedule })
     sends += run.history.sends.length
     revoked += run.history.revoked.length
     slowestMs = Math.max(slowestMs, run.history.quietAfterMs ?? 0)

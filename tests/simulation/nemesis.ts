@@ -26,7 +26,8 @@ export function heal(world: SimulatedWorld): void {
   }
 }
 
-function happen(world: SimulatedWorld, { kind, forMs, who }: PlannedFault): void {
+function happen(world: SimulatedWorld, fault: PlannedFault): void {
+  const { kind, forMs, who } = fault
   const { time, redis, postgres, memoryLedger, history } = world
   const later = (ms: number, call: () => void) => void time.after(ms, call)
   const endsAt = (call: () => void): void => later(Math.min(forMs, world.plan.faultsEndMs - time.nowMs), call)
@@ -44,7 +45,7 @@ function happen(world: SimulatedWorld, { kind, forMs, who }: PlannedFault): void
       endsAt(() => {
         world.say('### rolled back')
         memoryLedger.restore(image)
-        redis.generation += 1
+        if (fault.inPlace !== true) redis.generation += 1
         history.forgotMs.push(time.nowMs)
       })
       return
@@ -75,7 +76,8 @@ function happen(world: SimulatedWorld, { kind, forMs, who }: PlannedFault): void
     case 'redis_late':
     case 'postgres_late': {
       const server = kind === 'redis_late' ? redis : postgres
-      server.isLate = 0.2
+      server.isLate = fault.share ?? 0.2
+      server.arriveMs = fault.arriveMs
       endsAt(() => {
         server.isLate = 0
       })

@@ -35,6 +35,11 @@ export interface PlannedFault {
   forMs: number
   /** For `crash` and others of one node: the drop's owner, or one of those that are there, from 0 to below 1. */
   who: 'owner' | number
+  /** Of `…_late`: the share of the calls, and between which moments they arrive. */
+  share?: number
+  arriveMs?: readonly [number, number]
+  /** Of a rollback: connections, and what is on its way in them, outlive it. */
+  inPlace?: true
 }
 
 export interface PlannedControl {
@@ -173,7 +178,7 @@ function planControls(faultsEndMs: number, items: readonly PlannedItem[], dice: 
 /** An entry is only in Redis and in one journal until Postgres has it: milliseconds, or as long as Postgres is away. */
 const NEAR_MS = 6_000
 
-function isDouble(faults: readonly PlannedFault[]): boolean {
+export function isDouble(faults: readonly PlannedFault[]): boolean {
   const isOf = (kinds: readonly string[]) => (fault: PlannedFault) => kinds.includes(fault.kind)
   const forgotten = faults.filter(isOf(FORGETTING))
   const unreachable = faults.filter(isOf(UNREACHABLE))

@@ -11,7 +11,8 @@ import { Dice } from './dice.ts'
 import type { History } from './history.ts'
 import { heal, letFaultsHappen } from './nemesis.ts'
 import { letPeopleIn } from './people.ts'
-import { type FaultKind, type Plan, planOf } from './plan.ts'
+import { type Plan, planOf } from './plan.ts'
+import { follow, type ScheduleName } from './schedules.ts'
 import { SimulatedWorld } from './world.ts'
 
 const REST_WITHIN_MS = 30_000
@@ -25,10 +26,15 @@ export interface Run {
   broken: string[]
 }
 
-export async function simulate(seed: number, control?: ControlName, only?: readonly FaultKind[]): Promise<Run> {
+export interface RunOptions {
+  control?: ControlName | undefined
+  schedule?: ScheduleName | undefined
+}
+
+export async function simulate(seed: number, { control, schedule }: RunOptions = {}): Promise<Run> {
   const dice = new Dice(seed)
   const plan = planOf(seed, dice)
-  if (only !== undefined) plan.faults = plan.faults.filter((fault) => only.includes(fault.kind))
+  if (schedule !== undefined) follow(plan, schedule)
   const world = new SimulatedWorld(plan, dice, control)
   const { time, history, memoryLedger, memoryBook, drop } = world
 

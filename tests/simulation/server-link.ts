@@ -18,6 +18,8 @@ export class Server {
   refuses = 0
   forgetsAnswer = 0
   isLate = 0
+  /** When late calls arrive, if that is not left to chance. */
+  arriveMs: readonly [number, number] | undefined
   /** Another server took its place: what was on its way to the old one dies with the connections to it. */
   generation = 0
   readonly #goOn: (() => void)[] = []
@@ -109,7 +111,10 @@ export class ServerLink {
 
   #thereMs(): number {
     const { time, dice, server, ordered, travelMs } = this.#world
-    if (dice.chance(server.isLate)) return time.nowMs + dice.between(200, 3_000)
+    if (dice.chance(server.isLate)) {
+      if (server.arriveMs !== undefined) return Math.max(time.nowMs, dice.between(...server.arriveMs))
+      return time.nowMs + dice.between(200, 3_000)
+    }
 
     const atMs = time.nowMs + dice.between(...travelMs)
     if (!ordered) return atMs

@@ -11,7 +11,7 @@ import { MemoryLedger } from '../../storage/ledger/memory-ledger.ts'
 import { MemoryDropBook } from '../../storage/orders/memory-drop-book.ts'
 import { START_MS } from '../builders/hand-clock.ts'
 import { creator, dropOf, nodeOf } from '../builders/people.ts'
-import { type ControlName, epochInRedis, withoutMinEpoch, withoutPrevSeq } from './controls.ts'
+import { type ControlName, epochInRedis, withoutChain, withoutMinEpoch, withoutPrevSeq } from './controls.ts'
 import type { Dice } from './dice.ts'
 import { History } from './history.ts'
 import { SimulatedNode } from './node.ts'
@@ -54,7 +54,13 @@ export class SimulatedWorld {
       fate: (passing) => this.#fate(passing),
     })
     const { memoryLedger, memoryBook } = this
-    this.ledger = this.#watchedLedger(control === 'no_prev_seq' ? withoutPrevSeq(memoryLedger) : memoryLedger)
+    this.ledger = this.#watchedLedger(
+      control === 'no_prev_seq'
+        ? withoutPrevSeq(memoryLedger)
+        : control === 'no_chain'
+          ? withoutChain(memoryLedger)
+          : memoryLedger,
+    )
     this.book = this.#watchedBook(
       control === 'epoch_in_redis'
         ? epochInRedis(memoryBook, memoryLedger)
@@ -133,9 +139,11 @@ export class SimulatedWorld {
       for (const [at, result] of batch.results.entries()) {
         const orderId = claims[at]?.orderId
         if (result.verdict !== 'accepted' || orderId === undefined) continue
+        const promised = claims[at]?.promised === true
         const { phase, opensAtMs } = batch
         const closesAtMs = this.memoryBook.read(this.drop).closesAtMs
-        history.executed.push({ atMs: batch.nowMs, orderId, position: result.position, phase, opensAtMs, closesAtMs })
+        const when = { atMs: batch.nowMs, position: result.position, phase, opensAtMs, closesAtMs }
+        history.executed.push({ orderId, promised, ...when })
         this.say(`  ledger: ${orderId.slice(0, 6)} accepted at ${formatPosition(result.position)}`)
       }
     })

@@ -2,24 +2,26 @@
 --[[
   order_batch: the only place where stock falls. Judges up to 256 claims of one drop, in order, in one go.
 
-  KEYS     room     hash    epoch, seq, phase, opensAt, closesAt, limit, left:<sku>, limit:<sku>
+  KEYS     room     hash    epoch, seq, batch, phase, opensAt, closesAt, limit, left:<sku>, limit:<sku>
            answers  hash    order id -> epoch-seq|lines
            buyers   hash    buyer -> units, buyer|sku -> units
            log      stream  order, buyer, key, lines, at; under the id epoch-seq
-  ARGV     epoch, prevSeq, then for each claim: orderId, buyer, key, lines (sku:qty,sku:qty)
-  Answers  { no_room } | { fenced, epoch } | { out_of_sequence, seq }
+  ARGV     epoch, prevSeq, prevBatch, batch, promised (n,n,... the claims that an earlier owner accepted),
+           then for each claim: orderId, buyer, key, lines (sku:qty,sku:qty)
+  Answers  { no_room } | { fenced, epoch } | { out_of_sequence, seq, batch }
            { ok, seq, now, phase, opensAt, { sku, left, ... }, { verdict, ... } }
            verdict: accepted (takes the next seq) | duplicate epoch-seq | mismatch | invalid | limit_reached | sold_out
                     | early | paused | closed
-  Rules    all lines of a claim or none; a known order is answered in every phase; only accepted claims are remembered
+  Rules    all lines of a claim or none; a known order is answered in every phase; only accepted claims are remembered;
+           a promised one is taken in every phase; the batch is stored when it has written something
 
   Lua is isolated, not transactional: everything is read, then everything is decided, then written. The first XADD is the
   last command that can be refused (Redis takes no id that is not higher), and nothing is written before it. The shebang
   makes Redis refuse the whole script before it starts when memory is full.
 ]]
 local room, answers, buyers, log = unpack(KEYS)
-local epoch, prev_seq = unpack(ARGV, 1, 2)
-local ARGS_BEFORE, ARGS_PER_CLAIM = 2, 4
+local epoch, prev_seq, prev_batch, batch, promised_text = unpack(ARGV, 1, 5)
+local ARGS_BEFORE, ARGS_PER_CLAIM = 5, 4
 local count = (#ARGV - ARGS_BEFORE) / ARGS_PER_CLAIM
 -- unpack() fails beyond 8000 values, and between two writes that would be fatal
 local VALUES_PER_CALL = 4000
@@ -79,17 +81,19 @@ for i = 1, count do
 end
 
 -- The room, and whether this caller may speak in it.
-local fields = { 'epoch', 'seq', 'phase', 'opensAt', 'closesAt', 'limit' }
+local fields = { 'epoch', 'seq', 'batch', 'phase', 'opensAt', 'closesAt', 'limit' }
 local FIXED = #fields
 for _, sku in ipairs(skus) do
   fields[#fields + 1] = 'left:' .. sku
   fields[#fields + 1] = 'limit:' .. sku
 end
 local stored = read_fields(room, fields)
-local stored_epoch, stored_seq, phase, opens_at, closes_at, limit_text = unpack(stored, 1, FIXED)
+local stored_epoch, stored_seq, stored_batch, phase, opens_at, closes_at, limit_text = unpack(stored, 1, FIXED)
 if not stored_epoch then return { 'no_room' } end
 if tonumber(stored_epoch) ~= tonumber(epoch) then return { 'fenced', stored_epoch } end
-if tonumber(stored_seq) ~= tonumber(prev_seq) then return { 'out_of_sequence', stored_seq } end
+if tonumber(stored_seq) ~= tonumber(prev_seq) or tonumber(stored_batch) ~= tonumber(prev_batch) then
+  return { 'out_of_sequence', stored_seq, stored_batch }
+end
 
 local left, limit_of = {}, {}
 for i, sku in ipairs(skus) do
@@ -109,14 +113,17 @@ elseif phase == 'paused' then shut = 'paused'
 elseif now < tonumber(opens_at) then shut = 'early'
 end
 
+local promised = {}
+for n in string.gmatch(promised_text, '%d+') do promised[tonumber(n)] = true end
+
 -- What these orders were answered before, and what their buyers have.
 local answer_of = {}
 for i, answer in ipairs(read_fields(answers, ids)) do
   if answer then answer_of[ids[i]] = answer end
 end
 local units, counters = {}, {}
-if not shut then
-  for i = 1, count do
+for i = 1, count do
+  if not shut or promised[i] then
     local buyer = who[i]
     if not units[buyer] then
       units[buyer] = 0
@@ -130,9 +137,9 @@ if not shut then
       end
     end
   end
-  for i, had in ipairs(read_fields(buyers, counters)) do
-    units[counters[i]] = tonumber(had) or 0
-  end
+end
+for i, had in ipairs(read_fields(buyers, counters)) do
+  units[counters[i]] = tonumber(had) or 0
 end
 
 local seq, taken, sold, counted = tonumber(stored_seq), {}, {}, {}
@@ -144,7 +151,7 @@ local function judge(i)
     if string.sub(answer, bar + 1) ~= texts[i] then return 'mismatch' end
     return 'duplicate ' .. string.sub(answer, 1, bar - 1)
   end
-  if shut then return shut end
+  if shut and not promised[i] then return shut end
   if ask.bad then return 'invalid' end
 
   local wanted, qtys = ask.skus, ask.qtys
@@ -199,7 +206,7 @@ if #taken > 0 then
   write_fields(answers, new_answers)
   write_fields(buyers, new_units)
 
-  local new_room = { 'seq', seq }
+  local new_room = { 'seq', seq, 'batch', batch }
   for _, sku in ipairs(skus) do
     if sold[sku] then
       new_room[#new_room + 1] = 'left:' .. sku

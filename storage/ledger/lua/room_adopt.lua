@@ -2,7 +2,7 @@
 --[[
   room_adopt: takes over a room as it stands. From here on every call of an earlier owner is refused.
 
-  KEYS     room   hash    epoch, seq, owner
+  KEYS     room   hash    epoch, seq, batch, owner
            lease  string  the node that may try
   ARGV     epoch, owner
   Answers  { opened } | { fenced, epoch } | { no_lease } | { no_room }
@@ -15,5 +15,5 @@ if stored_epoch and tonumber(stored_epoch) >= tonumber(epoch) then return { 'fen
 if redis.call('GET', lease) ~= owner then return { 'no_lease' } end
 if not stored_epoch then return { 'no_room' } end
 
-redis.call('HSET', room, 'epoch', epoch, 'seq', 0, 'owner', owner)
+redis.call('HSET', room, 'epoch', epoch, 'seq', 0, 'batch', 0, 'owner', owner)
 return { 'opened' }

@@ -20,5 +20,5 @@ if redis.call('GET', lease) ~= owner then return { 'no_lease' } end
 for i = FIRST_OP, FIRST_FIELD - 1 do redis.call('HSET', ops, ARGV[i], epoch .. '-0') end
 redis.call('DEL', room)
 for i = FIRST_FIELD, #ARGV, 2 do redis.call('HSET', room, ARGV[i], ARGV[i + 1]) end
-redis.call('HSET', room, 'epoch', epoch, 'seq', 0, 'owner', owner)
+redis.call('HSET', room, 'epoch', epoch, 'seq', 0, 'batch', 0, 'owner', owner)
 return { 'opened' }

@@ -1,0 +1,189 @@
+/**
+ * How each fault is done, and undone. Every blow resolves when it is undone, and says to whom it was dealt.
+ *
+ * What cannot be done at the moment (nobody is up but one, Redis is away) is left out and not counted.
+ */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { DropId } from '../../protocol/ids.ts'
+import { connectPostgres } from '../../storage/postgres.ts'
+import type { FaultId } from './catalogue.ts'
+import type { Gate } from './gate.ts'
+import type { PlannedFault } from './plan.ts'
+import type { HurtableWorld, Place } from './world.ts'
+
+export interface Arena {
+  world: HurtableWorld
+  drop: DropId
+  cutClients(): void
+  /** The fault has really begun: `to` says where. */
+  begun(to: string): void
+}
+
+type Blow = (arena: Arena, fault: PlannedFault) => Promise<void>
+
+export const BLOWS: Record<FaultId, Blow> = {
+  F1: async (arena, fault) => {
+    const place = await victim(arena, fault)
+    if (place === undefined) return
+    place.state = 'hurt'
+    place.node?.kill('SIGKILL')
+  },
+  F2: stopped,
+  F3: stopped,
+  F4: async (arena, fault) => {
+    const place = await victim(arena, fault)
+    if (place === undefined) return
+    place.state = 'hurt'
+    place.node?.kill('SIGTERM')
+  },
+  F5: async ({ world, begun }, { forMs }) => {
+    const redis = world.server('redis')
+    begun('Redis')
+    await redis.kill()
+    await pause(forMs)
+    await redis.restart()
+  },
+  F7: async ({ world, begun }) => {
+    begun('Redis')
+    await world.redis.call((redis) => redis.flushall())
+  },
+  F8: rolledBack,
+  F9: async ({ world, begun }) => {
+    begun('Redis')
+    await world.redis.call((redis) => redis.script('FLUSH'))
+  },
+  F10: async ({ world, begun }, { forMs }) => {
+    const limit = (bytes: string) => world.redis.call((redis) => redis.config('SET', 'maxmemory', bytes))
+    begun('Redis')
+    await limit('1mb')
+    await pause(forMs)
+    await limit('0')
+  },
+  F14: async ({ world, begun }, { forMs }) => {
+    begun('Redis')
+    await world.server('redis').kill('SIGSTOP')
+    await pause(forMs)
+    await world.server('redis').kill('SIGCONT')
+  },
+  F15: atGates('redis', (gate) => gate.delay(50)),
+  F16: atGates('redis', (gate, at) => gate.loseReplies('cut', at * 3)),
+  F17: async ({ world, begun }) => {
+    begun('Postgres')
+    await world.postgres.sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where pid <> pg_backend_pid() and datname = current_database() and application_name <> 'nemesis'`
+  },
+  F18: async ({ world, begun }, { forMs }) => {
+    const postgres = world.server('postgres')
+    begun('Postgres')
+    // What `pg_ctl stop -m immediate` sends: no checkpoint, so it has to recover when it comes back.
+    await postgres.kill('SIGQUIT')
+    await pause(forMs)
+    await postgres.restart()
+  },
+  F20: atGates('postgres', (gate, at) => gate.loseReplies('cut', at * 3)),
+  F22: rowLocked,
+  F23: async ({ world, begun }, { forMs }) => {
+    begun('NATS')
+    await world.server('nats').kill()
+    await pause(forMs)
+    await world.server('nats').restart()
+  },
+  F25: atGates('nats', (gate, at) => gate.loseReplies(at % 2 === 0 ? 'cut' : 'half-closed')),
+  F26: atGates('nats', (gate) => gate.hold()),
+  F28: async ({ world, begun }, { forMs }) => {
+    const nats = world.server('nats')
+    begun('NATS')
+    await nats.kill()
+    rmSync(join(nats.folder, 'jetstream'), { recursive: true, force: true })
+    await pause(forMs)
+    await nats.restart()
+  },
+  F31: async ({ world, drop, begun }) => {
+    begun('Redis')
+    await world.redis.call((redis) => redis.del(world.keysOf(drop).lease))
+  },
+  F36: async ({ cutClients, begun }) => {
+    begun('all clients')
+    cutClients()
+  },
+}
+
+/** The node that the plan means, if it is up and another one is up besides. */
+async function victim({ world, drop, begun }: Arena, { who }: PlannedFault): Promise<Place | undefined> {
+  const up = world.places.filter(({ state }) => state === 'up')
+  if (up.length < 2) return undefined
+
+  const owner = await world.owner(drop)
+  const chosen = who === 'owner' ? owner : up[Math.floor(who * up.length)]
+  if (chosen === undefined || chosen.state !== 'up') return undefined
+
+  begun(chosen === owner ? 'the owner' : 'another node')
+  return chosen
+}
+
+async function stopped(arena: Arena, fault: PlannedFault): Promise<void> {
+  const place = await victim(arena, fault)
+  const node = place?.node
+  if (place === undefined || node === undefined) return
+
+  place.state = 'hurt'
+  node.kill('SIGSTOP')
+  await pause(fault.forMs)
+  node.kill('SIGCONT')
+  if (place.node === node) place.state = 'up'
+}
+
+/** Everything that Redis knows of the drop but its lease is put back to what it was `forMs` ago, in one step. */
+async function rolledBack({ world, drop, begun }: Arena, { forMs }: PlannedFault): Promise<void> {
+  const { lease, ...kept } = world.keysOf(drop)
+  const keys = Object.values(kept)
+  const script = (source: string, ...args: (string | Buffer)[]) =>
+    world.redis.call((redis) => redis.callBuffer('EVAL', source, keys.length, ...keys, ...args))
+
+  const image = (await script(DUMP)) as (Buffer | null)[]
+  begun('Redis')
+  await pause(forMs)
+  await script(RESTORE, ...image.map((bytes) => bytes ?? Buffer.alloc(0)))
+}
+
+const DUMP = `
+  local image = {}
+  for i, key in ipairs(KEYS) do image[i] = redis.call('DUMP', key) or '' end
+  return image`
+const RESTORE = `
+  for i, key in ipairs(KEYS) do
+    redis.call('DEL', key)
+    if ARGV[i] ~= '' then redis.call('RESTORE', key, 0, ARGV[i]) end
+  end
+  return 1`
+
+/** Somebody else's transaction holds the row that every batch must lock. */
+async function rowLocked({ world, drop, begun }: Arena, { forMs }: PlannedFault): Promise<void> {
+  const other = connectPostgres(world.stack.databaseUrl, {
+    max: 1,
+    name: 'nemesis',
+    lockMs: 5_000,
+    statementMs: 30_000,
+  })
+  try {
+    await other.sql.begin(async (tx) => {
+      await tx`select from drops where id = ${drop} for update`
+      begun('Postgres')
+      await pause(forMs)
+    })
+  } finally {
+    await other.close()
+  }
+}
+
+function atGates(store: 'redis' | 'postgres' | 'nats', hurt: (gate: Gate, at: number) => void): Blow {
+  return async ({ world, begun }, { forMs }) => {
+    begun(`the links to ${store}`)
+    for (const [at, { gates }] of world.places.entries()) hurt(gates[store], at)
+    await pause(forMs)
+    for (const { gates } of world.places) gates[store].mend()
+  }
+}

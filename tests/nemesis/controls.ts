@@ -1,0 +1,35 @@
+/**
+ * Negative controls: nodes from which one mechanism was taken out (controlled-node.ts), under the faults for which it is
+ * there. A checker that has never failed proves nothing; the same faults on whole nodes must break nothing.
+ */
+import type { PlannedFault } from './plan.ts'
+
+interface Control {
+  what: string
+  faults: PlannedFault[]
+}
+
+export const CONTROLS = {
+  no_journal: {
+    what: 'journals are forgotten when a room ends, and not surrendered',
+    // What was accepted waits for Postgres when Redis forgets it.
+    faults: [
+      { id: 'F22', atMs: 1_200, forMs: 1_800, who: 'owner' },
+      { id: 'F7', atMs: 2_000, forMs: 0, who: 'owner' },
+    ],
+  },
+  no_prev_seq: {
+    what: 'the ledger takes any seq for the one that the room has seen',
+    faults: [{ id: 'F8', atMs: 1_500, forMs: 300, who: 'owner' }],
+  },
+  epoch_in_redis: {
+    what: 'the epoch is one more than Redis has',
+    faults: [{ id: 'F7', atMs: 1_500, forMs: 0, who: 'owner' }],
+  },
+} as const satisfies Record<string, Control>
+export type ControlName = keyof typeof CONTROLS
+export const CONTROL_NAMES = Object.keys(CONTROLS) as ControlName[]
+
+export function isControl(text: string | undefined): text is ControlName {
+  return text !== undefined && Object.hasOwn(CONTROLS, text)
+}

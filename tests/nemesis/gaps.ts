@@ -1,0 +1,59 @@
+/**
+ * What a fault cost in time: the longest while in which no order was accepted, although there was stock and people sent.
+ *
+ * Load is an open model, so somebody is always sending; what ends the time in which a gap counts is the end of the drop's
+ * stock, or of what buyers may have.
+ */
+import type { Done } from './history.ts'
+
+export interface Gap {
+  fromMs: number
+  toMs: number
+}
+
+export interface FaultCost extends Done {
+  /** Longest time without an accepted order, from the blow until it is over or the next one falls. */
+  gapMs: number
+  /** From the undoing to the next accepted order; 0 when orders were accepted all along. */
+  resumeMs: number
+  /** Whether another fault was at work near that time: then the cost is nobody's alone. */
+  shared: boolean
+}
+
+/** After its undoing a fault is charged for this long, or until the next blow. */
+const CHARGED_MS = 3_500
+/** A fault this soon before or after has its share in the cost. */
+const NEAR_MS = 1_500
+
+/** Gaps between accepted orders from `fromMs` to `toMs`, the longest first. `acceptedMs` is sorted. */
+export function gapsOf(acceptedMs: readonly number[], fromMs: number, toMs: number): Gap[] {
+  const inside = acceptedMs.filter((atMs) => atMs > fromMs && atMs < toMs)
+  const marks = [fromMs, ...inside, toMs]
+  return marks
+    .slice(1)
+    .map((atMs, at) => ({ fromMs: marks[at] ?? fromMs, toMs: atMs }))
+    .sort((a, b) => lengthOf(b) - lengthOf(a))
+}
+
+/** Each fault with what it cost, over the time in which orders could be accepted (until `endMs`). */
+export function costsOf(acceptedMs: readonly number[], faults: readonly Done[], endMs: number): FaultCost[] {
+  return faults
+    .filter(({ atMs }) => atMs < endMs)
+    .map((fault) => {
+      const next = faults.filter((other) => other.atMs > fault.undoneMs).map((other) => other.atMs)
+      const untilMs = Math.max(fault.undoneMs, Math.min(endMs, fault.undoneMs + CHARGED_MS, ...next))
+      const others = faults.filter((other) => {
+        return other !== fault && other.atMs < fault.undoneMs + NEAR_MS && other.undoneMs + NEAR_MS > fault.atMs
+      })
+      const [worst] = gapsOf(acceptedMs, fault.atMs, untilMs)
+      const nextMs = acceptedMs.find((atMs) => atMs >= fault.undoneMs) ?? untilMs
+      return {
+        ...fault,
+        gapMs: worst === undefined ? 0 : lengthOf(worst),
+        resumeMs: Math.max(0, Math.min(nextMs, untilMs) - fault.undoneMs),
+        shared: others.length > 0,
+      }
+    })
+}
+
+const lengthOf = (gap: Gap): number => gap.toMs - gap.fromMs

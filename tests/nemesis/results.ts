@@ -1,0 +1,111 @@
+/** What many runs add up to: a line a seed, a line a kind of fault, each against its bar. */
+import { FAULT_IDS, type FaultId, type FaultKind, kindOf } from './catalogue.ts'
+import type { FaultCost } from './gaps.ts'
+import type { Run } from './run.ts'
+
+export interface SeedResult {
+  seed: number
+  form: string
+  faults: number
+  counts: Run['counts']
+  latency: Run['latency']
+  lost: number
+  revoked: number
+  excused: number
+  quietAfterMs: number | undefined
+  /** The rules that were broken, each with what was seen. */
+  broken: string[]
+  costs: FaultCost[]
+  /** Accepted orders in each tenth of a second. */
+  pace: number[]
+  endMs: number
+}
+
+export interface KindResult {
+  id: FaultId
+  what: string
+  times: number
+  /** Done with no other fault near: the only ones with a gap of their own. */
+  alone: number
+  gapMs: { p50: number; max: number } | undefined
+  resumeMs: { p50: number; max: number } | undefined
+  bar: string
+  pass: boolean | undefined
+  /** Over all seeds that had this fault. */
+  lost: number
+  revoked: number
+  brokenSeeds: number
+}
+
+const PACE_MS = 100
+
+export function seedResult(run: Run): SeedResult {
+  const { plan, history, acceptedMs } = run
+  const pace = Array.from({ length: Math.ceil(plan.endMs / PACE_MS) + 30 }, () => 0)
+  for (const atMs of acceptedMs) {
+    const at = Math.floor(atMs / PACE_MS)
+    const before = pace[at]
+    if (before !== undefined) pace[at] = before + 1
+  }
+  const { counts, latency, quietAfterMs, broken, costs } = run
+  return {
+    ...{
+      seed: plan.seed,
+      form: plan.form,
+      faults: history.faults.length,
+      counts,
+      latency,
+      quietAfterMs,
+      broken,
+      costs,
+    },
+    ...{ lost: run.lost.length, revoked: run.revoked.length, excused: run.excused.length, pace, endMs: plan.endMs },
+  }
+}
+
+export function kindResults(seeds: readonly SeedResult[]): KindResult[] {
+  return FAULT_IDS.flatMap((id) => {
+    const mine = seeds.filter(({ costs }) => costs.some((cost) => cost.id === id))
+    const costs = mine.flatMap((seed) => seed.costs.filter((cost) => cost.id === id))
+    if (costs.length === 0) return []
+
+    const alone = costs.filter(({ shared }) => !shared)
+    const kind = kindOf(id)
+    const gapMs = spread(alone.map((cost) => cost.gapMs))
+    const resumeMs = spread(alone.map((cost) => cost.resumeMs))
+    return [
+      {
+        ...{
+          id,
+          what: kind.what,
+          times: costs.length,
+          alone: alone.length,
+          gapMs,
+          resumeMs,
+          ...judged(kind, gapMs, resumeMs),
+        },
+        lost: sum(mine, ({ lost }) => lost),
+        revoked: sum(mine, ({ revoked }) => revoked),
+        brokenSeeds: mine.filter(({ broken }) => broken.length > 0).length,
+      },
+    ]
+  })
+}
+
+function judged(kind: FaultKind, gap: KindResult['gapMs'], resume: KindResult['resumeMs']) {
+  if (kind.gapMs !== undefined) {
+    return { bar: `gap <= ${kind.gapMs} ms`, pass: gap && gap.max <= kind.gapMs }
+  }
+  const most = kind.resumeMs ?? Number.POSITIVE_INFINITY
+  return { bar: `again <= ${most} ms after`, pass: resume && resume.max <= most }
+}
+
+function spread(figures: readonly number[]): { p50: number; max: number } | undefined {
+  const sorted = [...figures].sort((a, b) => a - b)
+  const max = sorted.at(-1)
+  return max === undefined ? undefined : { p50: sorted[Math.floor((sorted.length - 1) / 2)] ?? max, max }
+}
+
+function sum<T>(list: readonly T[], figure: (one: T) => number): number {
+  return list.reduce((total, one) => total + figure(one), 0)
+}

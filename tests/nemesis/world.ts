@@ -1,0 +1,224 @@
+/**
+ * A whole LiveDrop that may be hurt: private real stores with the settings of production, three real nodes, and between
+ * each node and each store a gate of its own.
+ *
+ * A node has a place with a port that stays, so that buyers find whoever runs there. Like any supervisor, the world starts
+ * a node again when it has ended, as often as it takes, for a node refuses to start without its stores.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { Creator } from '../../bench/creator.ts'
+import { call } from '../../cli/rest.ts'
+import type { DropId, NodeId, UserId } from '../../protocol/ids.ts'
+import { Tokens } from '../../server/inbound/tokens.ts'
+import { removeDataFolder, temporaryDataFolder } from '../../stack/data-folder.ts'
+import { until } from '../../stack/deadline.ts'
+import { freePort } from '../../stack/free-port.ts'
+import { type LocalNode, startNode } from '../../stack/local-node.ts'
+import type { LocalServer } from '../../stack/local-server.ts'
+import { type LocalStack, startStack } from '../../stack/local-stack.ts'
+import type { ServerName } from '../../stack/server-name.ts'
+import { type DropKeys, keysUnder } from '../../storage/ledger/keys.ts'
+import { RedisLedger } from '../../storage/ledger/redis-ledger.ts'
+import { connectPostgres, type Postgres } from '../../storage/postgres.ts'
+import { connectRedis, type RedisConnection } from '../../storage/redis.ts'
+import type { ControlName } from './controls.ts'
+import { Gate } from './gate.ts'
+
+export interface Place {
+  port: number
+  gates: Record<ServerName, Gate>
+  node: LocalNode | undefined
+  /** `hurt`: up, but stopped or leaving. */
+  state: 'up' | 'hurt' | 'down'
+}
+
+export interface WorldOptions {
+  nodes?: number
+  control?: ControlName | undefined
+  onLog?: ((line: string) => void) | undefined
+}
+
+const PREFIX = 'ld'
+const TOKEN_TTL_MS = 2 * 60 * 60_000
+const START_AGAIN_MS = 200
+const UP_WITHIN_MS = 30_000
+
+export class HurtableWorld {
+  readonly dataDir: string
+  readonly stack: LocalStack
+  readonly places: Place[]
+  readonly redis: RedisConnection
+  readonly postgres: Postgres
+  readonly ledger: RedisLedger
+  readonly keysOf: (drop: DropId) => DropKeys = keysUnder(PREFIX)
+  /** Nodes that ended although nobody had hurt them. */
+  readonly surprises: string[] = []
+  readonly #options: WorldOptions
+  readonly #secret: string
+  readonly #tokens: Tokens
+  #started = 0
+  #closing = false
+  #creator: Creator | undefined
+
+  private constructor(
+    options: WorldOptions,
+    stores: { dataDir: string; stack: LocalStack; redis: RedisConnection; postgres: Postgres; places: Place[] },
+  ) {
+    this.#options = options
+    this.dataDir = stores.dataDir
+    this.stack = stores.stack
+    this.places = stores.places
+    this.redis = stores.redis
+    this.postgres = stores.postgres
+    this.ledger = new RedisLedger(stores.redis, PREFIX)
+    this.#secret = randomBytes(32).toString('hex')
+    this.#tokens = new Tokens(this.#secret)
+  }
+
+  static async open(options: WorldOptions = {}): Promise<HurtableWorld> {
+    const dataDir = temporaryDataFolder()
+    const stack = await startStack({ dataDir })
+    const redis = await connectRedis(stack.redisUrl, { name: 'nemesis' })
+    const postgres = connectPostgres(stack.databaseUrl, { max: 2, name: 'nemesis', statementMs: 60_000 })
+    const places: Place[] = []
+    for (let n = 0; n < (options.nodes ?? 3); n += 1) {
+      const [redisGate, nats, postgresGate] = await Promise.all(
+        [stack.redisUrl, stack.natsUrl, stack.databaseUrl].map((url) => Gate.open(Number(new URL(url).port))),
+      )
+      if (redisGate === undefined || nats === undefined || postgresGate === undefined) throw new Error('no gate')
+      places.push({
+        ...{ port: await freePort(), gates: { redis: redisGate, nats, postgres: postgresGate } },
+        ...{ node: undefined, state: 'down' },
+      })
+    }
+    const world = new HurtableWorld(options, { dataDir, stack, redis, postgres, places })
+    try {
+      // One after the other: the first one migrates the database.
+      for (const place of places) await world.#start(place)
+    } catch (cause) {
+      await world.close()
+      throw cause
+    }
+    return world
+  }
+
+  get urls(): string[] {
+    return this.places.map(({ port }) => `ws://127.0.0.1:${port}/ws`)
+  }
+
+  server(name: ServerName): LocalServer {
+    const server = this.stack.servers[name]
+    if (server === undefined) throw new Error(`${name} is not ours to hurt`)
+    return server
+  }
+
+  async buyers(count: number): Promise<{ id: UserId; token: string }[]> {
+    return Promise.all(
+      Array.from({ length: count }, async () => {
+        const id = randomUUID() as UserId
+        return { id, token: (await this.#tokens.issue({ user: id, role: 'fan' }, TOKEN_TTL_MS)).token }
+      }),
+    )
+  }
+
+  /** Made by a creator over REST, as anybody would. */
+  async creator(): Promise<Creator> {
+    if (this.#creator !== undefined) return this.#creator
+
+    const url = `http://127.0.0.1:${this.places[0]?.port}`
+    const account = { email: `creator-${randomUUID()}@example.com`, password: randomUUID(), displayName: 'Nemesis' }
+    const signedIn = await call({ url, token: '' }, 'POST', '/v1/auth/register', { ...account, role: 'creator' })
+    this.#creator = new Creator({ url, token: (signedIn as { token: string }).token })
+    return this.#creator
+  }
+
+  /** Who holds the drop's lease now, as Redis says; else as Postgres last said. */
+  async owner(drop: DropId): Promise<Place | undefined> {
+    const holder = await this.#holder(drop).catch(() => undefined)
+    return this.places.find(({ node }) => node !== undefined && node.nodeId === holder)
+  }
+
+  async #holder(drop: DropId): Promise<NodeId | undefined> {
+    const held = await this.redis.call((redis) => redis.get(this.keysOf(drop).lease)).catch(() => null)
+    if (held !== null) return held as NodeId
+
+    const rows = await this.postgres.sql<{ owner: NodeId | null }[]>`
+      select owner_node as owner from drops where id = ${drop}`
+    return rows[0]?.owner ?? undefined
+  }
+
+  /** Starts what has ended, until it runs. */
+  async startAgain(place: Place): Promise<void> {
+    while (!this.#closing && place.state === 'down') {
+      try {
+        await this.#start(place)
+      } catch (cause) {
+        // Its stores are away, or it did not come up in time beside everything else: a supervisor tries again.
+        this.#options.onLog?.(`a node did not start: ${String(cause).slice(0, 300)}`)
+        await new Promise((resolve) => setTimeout(resolve, START_AGAIN_MS))
+      }
+    }
+  }
+
+  /** Everything that was done is undone; resolves when all nodes and stores are there again. */
+  async heal(): Promise<void> {
+    for (const { gates, node } of this.places) {
+      for (const gate of Object.values(gates)) gate.mend()
+      node?.kill('SIGCONT')
+    }
+    for (const server of Object.values(this.stack.servers)) await server.kill('SIGCONT')
+    const allUp = () => this.places.every(({ state }) => state === 'up')
+    if (!(await until(allUp, UP_WITHIN_MS))) throw new Error('a node did not come back')
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    // Nothing of it is kept, so nobody is let leave in order.
+    const nodes = this.places.flatMap(({ node }) => (node === undefined ? [] : [node]))
+    for (const node of nodes) node.kill('SIGKILL')
+    await Promise.all(nodes.map(({ exited }) => exited))
+    await Promise.all(this.places.flatMap(({ gates }) => Object.values(gates).map((gate) => gate.close())))
+    await Promise.all([this.redis.close(), this.postgres.close()])
+    await this.stack.stop()
+    removeDataFolder(this.dataDir)
+  }
+
+  async #start(place: Place): Promise<void> {
+    this.#started += 1
+    const name = `node-${this.#started}`
+    const { control, onLog } = this.#options
+    const node = await startNode({
+      name,
+      nodeId: `${name}-${randomBytes(4).toString('hex')}`,
+      env: {
+        REDIS_URL: through(this.stack.redisUrl, place.gates.redis),
+        NATS_URL: through(this.stack.natsUrl, place.gates.nats),
+        DATABASE_URL: through(this.stack.databaseUrl, place.gates.postgres),
+        LIVEDROP_HOST: '127.0.0.1',
+        LIVEDROP_PORT: String(place.port),
+        LIVEDROP_JWT_SECRET: this.#secret,
+        LIVEDROP_LOG_LEVEL: 'info',
+        // The whole crowd comes from one address, and hurries.
+        LIVEDROP_LIMITS: 'none',
+        ...(control === undefined ? {} : { NEMESIS_CONTROL: control, NEMESIS_REDIS_URL: this.stack.redisUrl }),
+      },
+      ...(onLog === undefined ? {} : { onLog: (line: string) => onLog(`[${name}] ${line}`) }),
+      ...(control === undefined ? {} : { entry: fileURLToPath(new URL('./controlled-node.ts', import.meta.url)) }),
+    })
+    place.node = node
+    place.state = 'up'
+    void node.exited.then((code) => {
+      if (place.state === 'up' && !this.#closing) this.surprises.push(`I23 ${name} ended by itself with ${code}`)
+      place.node = undefined
+      place.state = 'down'
+      if (!this.#closing) void this.startAgain(place)
+    })
+  }
+}
+
+function through(url: string, gate: Gate): string {
+  const address = new URL(url)
+  address.port = String(gate.port)
+  return address.href
+}

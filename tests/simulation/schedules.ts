@@ -1,0 +1,55 @@
+/**
+ * Faults in an order that chance brings about too seldom: each schedule takes the place of a seed's own faults, and all
+ * else of the seed stays as it is.
+ *
+ *   late_batch   A call waits on its way to Redis, its room gives it up and goes on; Redis goes back to where the call was
+ *                sent, without ending its connections; the call arrives, and fits. One fault of Redis, and nobody is gone.
+ *   late_drain   The owner dies with a batch on its slow way to Postgres, Redis is wiped, another node builds the room
+ *                anew, and then the batch arrives. A double fault.
+ */
+import { Dice } from './dice.ts'
+import { isDouble, type Plan } from './plan.ts'
+
+export const SCHEDULES = ['late_batch', 'late_drain'] as const
+export type ScheduleName = (typeof SCHEDULES)[number]
+
+/** In the first moments a room is still being woken. */
+const FROM_MS = 1_500
+const ROUND_MS = 2_400
+/** Longer than a call is waited for, so that the room has gone on. */
+const GIVEN_UP_MS = 850
+
+export function follow(plan: Plan, schedule: ScheduleName): void {
+  const dice = new Dice(plan.seed)
+  const atMs = dice.between(FROM_MS, plan.faultsEndMs - ROUND_MS)
+  plan.limitPerBuyer = null
+  plan.opensAfterMs = null
+  if (schedule === 'late_batch') lateBatch(plan, atMs, dice)
+  else lateDrain(plan, atMs, dice)
+  plan.double = isDouble(plan.faults)
+}
+
+/** The last units, wanted by many at once: both histories sell them, so both come to the same seq. */
+function lateBatch(plan: Plan, atMs: number, dice: Dice): void {
+  plan.items = plan.items.slice(0, 1).map((item) => ({ ...item, limit: null, total: dice.whole(1, 4) }))
+  plan.ordersAtMs = plan.ordersAtMs.map(() => dice.between(atMs, atMs + 1_600))
+  plan.controls = []
+  const backMs = atMs + GIVEN_UP_MS + dice.between(200, 600)
+  plan.faults = [
+    { kind: 'redis_late', atMs, forMs: 150, who: 0, share: 0.7, arriveMs: [backMs + 0.1, backMs + 10] },
+    { kind: 'redis_rolled_back', atMs, forMs: backMs - atMs, who: 0, inPlace: true },
+  ]
+}
+
+/** A drop that sells all the time: what was sold late must not be sold again. */
+function lateDrain(plan: Plan, atMs: number, dice: Dice): void {
+  plan.items = plan.items.map((item) => ({ ...item, limit: null, total: item.total * 2 }))
+  plan.ordersAtMs = plan.ordersAtMs.map(() => dice.between(FROM_MS, plan.faultsEndMs))
+  const diesMs = atMs + dice.between(150, 300)
+  const arriveMs = [diesMs + 1_000, diesMs + 4_500] as const
+  plan.faults = [
+    { kind: 'postgres_late', atMs, forMs: diesMs - atMs, who: 0, share: 0.9, arriveMs },
+    { kind: 'crash', atMs: diesMs, forMs: 3_400, who: 'owner' },
+    { kind: 'redis_wiped', atMs: diesMs + dice.between(0, 50), forMs: 0, who: 0 },
+  ]
+}
