@@ -78,8 +78,10 @@ import { Notices } from './outbound/notices.ts'
 import { OutboxPublisher } from './outbound/outbox-publisher.ts'
 import { announceTouches, hearTouches } from './outbound/touch-ears.ts'
 import { stopInOrder } from './stop.ts'
+import { readCertificate } from './transports/certificate.ts'
+import { watchCertificate } from './transports/certificate-watch.ts'
+import { RenewableApp } from './transports/edge-app.ts'
 import { Http } from './transports/http.ts'
-import { listen, newApp } from './transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from './transports/native.ts'
 import { allOf } from './transports/peer.ts'
 import { serveSocketIo } from './transports/socketio.ts'
@@ -99,6 +101,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   const { nodeId: node, prefix } = config
   const random = Math.random
   const subjects = subjectsOf(prefix)
+  if (config.tls !== undefined) readCertificate(config.tls)
   const stores = await connectAll(config, log)
   const { bus, ledgerRedis, leaseRedis, readRedis, roomPostgres, edgePostgres } = stores
 
@@ -130,7 +133,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   const stock = new PostgresStockBook(edgePostgres.sql)
 
   // --- the edge, outward: who is told what ---------------------------------------------------------------------------
-  const app = newApp()
+  const app = new RenewableApp(config.tls)
   const pollers = new Pollers()
   const broadcaster = allOf(nativeBroadcaster(app), pollers)
   const notices = new Notices({ clock, log, follows, broadcaster })
@@ -261,13 +264,15 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
     ...{ routes, tokens, log, addresses, kept, admission: rest },
     origins: config.origins,
     touched: announceTouches(wire, [kept, dropPages]),
+    httpsOnly: config.httpsOnly,
   })
   http.attach(app)
   loopDelay.start()
   hub.start()
   roll.start()
-  const listener = await listen(app, config.host, config.port)
-  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${listener.port}`
+  const listener = await app.listen(config.host, config.port)
+  if (config.tls !== undefined) ears.push(watchCertificate({ files: config.tls, app, clock, log }))
+  const url = `${config.tls === undefined ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${listener.port}`
   log.info('node.listening', { url })
 
   return {

@@ -10,7 +10,7 @@
  * the library itself ends the connection without a code: a client that misses news without knowing it does not exist.
  */
 
-import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js'
+import type { HttpRequest, HttpResponse, us_socket_context_t, WebSocket } from 'uWebSockets.js'
 import { randomUUID } from 'node:crypto'
 import { CLOSE_CODES, type CloseReason } from '../../protocol/close-codes.ts'
 import { decodeFrame, encode, FRAME_BYTES_MAX, type Frame, withId } from '../../protocol/codec.ts'
@@ -22,6 +22,7 @@ import type { Log } from '../../rooms/ports.ts'
 import type { Gateway } from '../inbound/gateway.ts'
 import type { Session } from '../inbound/session.ts'
 import { ROLL_LIMITS } from '../inbound/session-roll.ts'
+import type { EdgeApp } from './edge-app.ts'
 import { type Broadcaster, closeText, type Peer } from './peer.ts'
 import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
 import { isHandshake } from './ws-handshake.ts'
@@ -55,7 +56,7 @@ interface Inside {
 const DROPPED = 2
 
 /** Registers `GET /ws`. Call it before routes that match everything. */
-export function serveNative(app: TemplatedApp, world: NativeWorld): void {
+export function serveNative(app: EdgeApp, world: NativeWorld): void {
   const { gateway, log } = world
   const origins = new Set(world.origins)
 
@@ -78,7 +79,7 @@ export function serveNative(app: TemplatedApp, world: NativeWorld): void {
 }
 
 /** Broadcasts through the library's own topics: one copy of the frame for all who have joined. */
-export function nativeBroadcaster(app: TemplatedApp): Broadcaster {
+export function nativeBroadcaster(app: Pick<EdgeApp, 'publish'>): Broadcaster {
   return {
     broadcast: (topic, frame) => {
       app.publish(topic, frame, typeof frame !== 'string', false)

@@ -12,6 +12,7 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocketBehavior } from 'uWebSockets.js'
 import type { Log } from '../../rooms/ports.ts'
 import type { Gateway } from '../inbound/gateway.ts'
+import type { EdgeApp } from './edge-app.ts'
 import { CORS_KEPT_S, CORS_REQUEST_HEADERS, type Origins } from './http-origins.ts'
 import { BACKPRESSURE_BYTES_MAX, LIFETIME_MIN } from './native.ts'
 import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
@@ -38,7 +39,7 @@ const METHODS = 'GET, POST, OPTIONS'
 /** Longer than Engine.IO's own patience, which ends a silent connection with a reason. */
 const IDLE_S = 60
 
-export function behindDoor(app: TemplatedApp, world: DoorWorld): DoorApp {
+export function behindDoor(app: EdgeApp, world: DoorWorld): DoorApp {
   const door = {
     any: (path: string, handle: (res: HttpResponse, req: HttpRequest) => void) => {
       app.any(path, (res, req) =>
