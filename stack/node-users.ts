@@ -3,7 +3,7 @@
  * to whoever runs the servers. The local stack uses the same ones, so that what is written there is what runs here.
  *
  * Redis: the keys and channels that begin with the prefix; never a command that ends, empties, reconfigures or watches the
- * server. `CONFIG GET` and `INFO` are read at the start. NATS: the subjects of the prefix, answers, and the one stream.
+ * server. `CONFIG GET` and `INFO` are read at the start. A pattern to listen to must be there word for word. NATS: the subjects of the prefix, answers, and the one stream.
  */
 import { createHash } from 'node:crypto'
 
@@ -13,15 +13,19 @@ export const NODE_USER = 'node'
 
 export function redisNodeRules(prefix: string): string {
   const commands = '+@read +@write +@connection +@pubsub +eval +evalsha +time -@admin -@dangerous +info +config|get'
-  return `resetkeys ~${prefix}:* resetchannels &${prefix}:* -@all ${commands}`
+  return `resetkeys ~${prefix}:* resetchannels &${prefix}:* &${prefix}:socketio#/#* -@all ${commands}`
 }
 
 export function natsNodePermissions(prefix: string) {
   const stream = `${prefix}-events`
   return {
     publish: [
-      ...[`${prefix}.>`, '_INBOX.>', `$JS.API.STREAM.*.${stream}`, `$JS.API.CONSUMER.*.*.${stream}.>`],
-      ...[`$JS.API.CONSUMER.MSG.NEXT.${stream}.>`, `$JS.ACK.${stream}.>`],
+      ...[`${prefix}.>`, '_INBOX.>', `$JS.API.STREAM.*.${stream}`, `$JS.API.CONSUMER.*.${stream}.>`],
+      ...[
+        `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.>`,
+        `$JS.API.CONSUMER.MSG.NEXT.${stream}.>`,
+        `$JS.ACK.${stream}.>`,
+      ],
     ],
     subscribe: [`${prefix}.>`, '_INBOX.>'],
   }
