@@ -62,7 +62,7 @@ import { KeyRing } from './inbound/key-ring.ts'
 import { watchKeys } from './inbound/key-watch.ts'
 import { Outcomes } from './inbound/outcomes.ts'
 import { Passwords } from './inbound/passwords.ts'
-import { SessionRoll } from './inbound/session-roll.ts'
+import { ROLL_LIMITS, SessionRoll } from './inbound/session-roll.ts'
 import { Standings } from './inbound/standings.ts'
 import { Tickets } from './inbound/tickets.ts'
 import { Tokens } from './inbound/tokens.ts'
@@ -110,7 +110,6 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   const preferred = (drop: DropId) => members.preferred(drop)
 
   // --- how often, and how many ---------------------------------------------------------------------------------------
-  const roll = new SessionRoll(clock, random)
   const loopDelay = new LoopDelay()
   const admission = admissionOf({
     ...{ limits: config.limits, trustedProxies: config.trustedProxies, random, log },
@@ -151,6 +150,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
       listen: (drop, hear) => viewerCounts.listen(drop, hear),
     },
   })
+  const roll: SessionRoll = new SessionRoll(clock, random, ROLL_LIMITS, hub)
   const settlements = new WaitingBuyers()
   const settled = (list: readonly Settled[]) => {
     hub.settled(list)

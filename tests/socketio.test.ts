@@ -18,6 +18,7 @@ import { type EdgeNode, edgeNode, ORIGIN, SHOES } from './builders/edge-node.ts'
 import { at } from './builders/edge-world.ts'
 import { buyer } from './builders/people.ts'
 import { type Greeting, SocketIoPhone } from './builders/phones.ts'
+import { handshake, RawSocket } from './builders/raw-socket.ts'
 import { order, seqsOf, tell } from './contracts/transport.ts'
 
 const stops: (() => unknown)[] = []
@@ -288,6 +289,25 @@ describe('the door of Socket.IO', () => {
     const silent = await upgraded(node)
     await silent.ended('silent')
     expect(node.roll.size).toBe(0)
+  })
+
+  it('[HH10] upgrades no request that only looks like a handshake', async () => {
+    const { port } = await serve()
+    const path = '/socket.io/?EIO=4&transport=websocket'
+    const statusOf = async (headers: Record<string, string | string[] | undefined>) => {
+      const socket = new RawSocket(port)
+      await socket.send(handshake({ path, headers: { 'Sec-WebSocket-Protocol': undefined, ...headers } }))
+      const head = await socket.head()
+      socket.destroy()
+      return head.slice(9, 12)
+    }
+
+    expect(await statusOf({})).toBe('101')
+    expect(await statusOf({ Upgrade: undefined })).toBe('400')
+    expect(await statusOf({ Connection: 'close' })).toBe('400')
+    expect(await statusOf({ 'Sec-WebSocket-Version': '12' })).toBe('400')
+    expect(await statusOf({ 'Sec-WebSocket-Key': '!'.repeat(24) })).toBe('400')
+    expect(await statusOf({ Origin: ['http://localhost', 'https://evil.example'] })).toBe('400')
   })
 
   it('[CC5] lives through handshakes that are cut off anywhere, and through two of one', async () => {

@@ -106,6 +106,21 @@ export class Gallery {
     this.#leave(session, seat)
   }
 
+  /** It reads too slowly to be told everything: until `resume` it keeps its place and hears nothing. */
+  pause(session: Session): void {
+    const seat = this.#seats.get(session)
+    if (seat !== undefined) this.#leave(session, seat)
+  }
+
+  /** It has read what it had: one snapshot of now stands for all it was not told. */
+  resume(session: Session): void {
+    const seat = this.#seats.get(session)
+    if (seat === undefined || seat.joined) return
+
+    session.asksInFlight += 1
+    this.#answer({ session, seat, reason: 'start_again', id: undefined, position: undefined })
+  }
+
   hear(news: RoomNews): void {
     this.#keeper.hear(news)
   }
@@ -289,7 +304,7 @@ export class Gallery {
 
   /** One watcher has been shown this count; undefined: it may have an older one. */
   #shownViewers(shown: number | undefined): void {
-    const isFirst = this.#joined.json + this.#joined.msgpack === 0
+    const isFirst = ENCODINGS.every((encoding) => this.#joined[encoding] === 0)
     if (isFirst) this.#toldViewers = shown
     else if (shown !== this.#toldViewers) this.#toldViewers = undefined
   }

@@ -79,7 +79,10 @@ export class Http {
   attach(app: TemplatedApp): void {
     app.any('/*', (res, req) => {
       try {
-        this.#hear(res, copyQuestion(res, req))
+        const question = copyQuestion(res, req)
+        // Without a word: behind an answer the library would go on to read what may be the inside of a body.
+        if (question.isEndless) res.close()
+        else this.#hear(res, question)
       } catch (cause) {
         this.#world.log.error('http.not_heard', { cause })
         res.close()

@@ -15,6 +15,7 @@ import type { Gateway } from '../inbound/gateway.ts'
 import { CORS_KEPT_S, CORS_REQUEST_HEADERS, type Origins } from './http-origins.ts'
 import { BACKPRESSURE_BYTES_MAX, LIFETIME_MIN } from './native.ts'
 import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
+import { isHandshake } from './ws-handshake.ts'
 
 export interface DoorWorld {
   gateway: Pick<Gateway, 'isOpen'>
@@ -107,6 +108,9 @@ function mayEnter(res: HttpResponse, req: HttpRequest, world: DoorWorld, transpo
   }
   if (query.get('transport') !== transport) {
     return refuse(res, origin, '400 Bad Request', BAD_REQUEST, `transport here: ${transport}`)
+  }
+  if (transport === 'websocket' && !isHandshake(req)) {
+    return refuse(res, origin, '400 Bad Request', BAD_REQUEST, 'not a handshake of WebSocket 13')
   }
   return query.has('sid') || mayBegin(res, req, world)
 }

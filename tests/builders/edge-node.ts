@@ -58,7 +58,7 @@ export async function edgeNode(
     mine: new Mine(orders, clock),
     feed: { watch: () => ({ stop: async () => undefined }) },
   })
-  const roll = new SessionRoll(clock, Math.random, { ...ROLL_LIMITS, ...limits })
+  const roll = new SessionRoll(clock, Math.random, { ...ROLL_LIMITS, ...limits }, hub)
   const tickets = new Tickets('a secret for tests', Date.now)
   const gateway = new Gateway({
     clock,
