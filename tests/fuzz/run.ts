@@ -25,7 +25,7 @@ export async function fuzz(target: FuzzTarget, seed: number, forMs: number): Pro
   const untilMs = performance.now() + forMs
   const left = [...target.seeds]
   while (performance.now() < untilMs && run.found.length < FOUND_MAX) {
-    const bytes = left.pop() ?? mutator.next()
+    const bytes = (run.inputs % 2 === 0 ? left.pop() : undefined) ?? mutator.next()
     run.inputs += 1
     try {
       const beganMs = performance.now()
