@@ -36,9 +36,28 @@ describe.runIf(missing === undefined)('two nodes whose network is cut', () => {
   it('[MM1] lose, oversell and invent nothing when the owner is cut from everything for five seconds', {
     timeout: 120_000,
   }, async () => {
-    const run = await storm(7.5, [{ id: 'F24', atMs: 1_200, forMs: 5_000, who: 'owner' }])
+    const run = await storm(7, [{ id: 'F24', atMs: 1_200, forMs: 5_000, who: 'owner' }])
 
     expect(run.broken).toEqual([])
     expect(run.history.faults).toHaveLength(1)
+  })
+
+  it('[MM2] [MM3] lose nothing to a cut from one store, a deaf owner and lost packets; the clients of a gateway without NATS wait', {
+    timeout: 120_000,
+  }, async () => {
+    const run = await storm(13, [
+      { id: 'F24_redis', atMs: 1_000, forMs: 2_200, who: 'owner' },
+      { id: 'F24_deaf', atMs: 4_400, forMs: 2_200, who: 'owner' },
+      { id: 'F24_loss', atMs: 7_600, forMs: 1_500, who: 'owner' },
+      { id: 'F24_nats', atMs: 9_400, forMs: 3_600, who: 'other' },
+    ])
+    const withoutNats = run.history.faults.find(({ id }) => id === 'F24_nats')
+    const putOff = run.history.attempts.filter(({ verdict, repliedMs }) => {
+      return verdict === 'pending' && repliedMs > (withoutNats?.atMs ?? Number.POSITIVE_INFINITY)
+    })
+
+    expect(run.broken).toEqual([])
+    expect(run.history.faults).toHaveLength(4)
+    expect(putOff.length).toBeGreaterThan(0)
   })
 })

@@ -196,6 +196,7 @@ function partitioned(loss: (place: Place) => Loss): Blow {
 
     network.lose(loss(place))
     await pause(fault.forMs)
+    if (network.lost() === 0) arena.world.surprises.push(`${fault.id} lost no packet`)
     network.mend()
   }
 }

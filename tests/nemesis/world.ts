@@ -58,7 +58,7 @@ export class HurtableWorld {
   readonly postgres: Postgres
   readonly ledger: RedisLedger
   readonly keysOf: (drop: DropId) => DropKeys = keysUnder(PREFIX)
-  /** Nodes that ended although nobody had hurt them. */
+  /** What nobody meant: nodes that ended although nobody had hurt them, cuts that cut nothing. */
   readonly surprises: string[] = []
   readonly #options: WorldOptions
   readonly #secret: string
