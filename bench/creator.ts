@@ -8,6 +8,8 @@ export interface NewDrop {
   opensAt: Date
 }
 
+const OPEN_WITHIN_MS = 10_000
+
 export class Creator {
   readonly #rest: Rest
 
@@ -25,6 +27,18 @@ export class Creator {
       ...(limitPerBuyer === undefined ? {} : { limitPerBuyer }),
     })
     return drop.id
+  }
+
+  /** Answers when it can be bought from. */
+  async openDrop(skus: string[], stockPerSku: number): Promise<string> {
+    const drop = await this.createDrop({ skus, stockPerSku, opensAt: new Date() })
+    const untilMs = performance.now() + OPEN_WITHIN_MS
+    while (performance.now() < untilMs) {
+      const { phase } = (await call(this.#rest, 'GET', `/v1/drops/${drop}`)) as { phase: string }
+      if (phase === 'open') return drop
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error('the drop did not open')
   }
 
   async #post(path: string, body: object): Promise<{ id: string }> {

@@ -19,16 +19,13 @@ export function parseNatsUrl(text: string): NatsAddress {
   const urls = text.split(',').map((part) => {
     const url = URL.canParse(part.trim()) ? new URL(part.trim()) : undefined
     const known = url?.protocol === 'nats:' || url?.protocol === 'tls:'
-    // The text is not in the fault: it may hold a password.
-    if (url === undefined || !known || url.hostname === '') {
-      throw new Fault('misconfigured', { setting: 'NATS URL' }, { message: 'a NATS URL looks like nats://host:4222' })
-    }
+    if (url === undefined || !known || url.hostname === '') throw misconfigured()
     return url
   })
 
   const known = urls.find((url) => url.username !== '')
-  const name = known === undefined ? undefined : decodeURIComponent(known.username)
-  const password = known === undefined || known.password === '' ? undefined : decodeURIComponent(known.password)
+  const name = known === undefined ? undefined : unescaped(known.username)
+  const password = known === undefined || known.password === '' ? undefined : unescaped(known.password)
   return {
     servers: urls.map((url) => `${url.hostname}:${url.port || '4222'}`),
     user: password === undefined ? undefined : name,
@@ -36,4 +33,17 @@ export function parseNatsUrl(text: string): NatsAddress {
     token: password === undefined ? name : undefined,
     tls: urls.some((url) => url.protocol === 'tls:'),
   }
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw misconfigured() // the error repeats nothing, but names no setting
+  }
+}
+
+/** The text is not in the fault: it may hold a password. */
+function misconfigured(): Fault {
+  return new Fault('misconfigured', { setting: 'NATS URL' }, { message: 'a NATS URL looks like nats://host:4222' })
 }

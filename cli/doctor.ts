@@ -4,6 +4,7 @@ import pc from 'picocolors'
 import { NatsBus } from '../bus/nats-bus.ts'
 import { Fault } from '../protocol/faults.ts'
 import { type Config, readConfig } from '../server/config.ts'
+import { readCertificate } from '../server/transports/certificate.ts'
 import { findPostgres } from '../stack/binaries.ts'
 import { thisMachine } from '../stack/machine.ts'
 import { findNats } from '../stack/nats-server.ts'
@@ -52,7 +53,11 @@ async function examine(dataDir: string): Promise<Check[]> {
   }
   try {
     const config = readConfig(env)
-    checks.push({ what: 'settings', ok: true, says: `complete, for ${config.environment}` }, limits(config))
+    checks.push(
+      { what: 'settings', ok: true, says: `complete, for ${config.environment}` },
+      limits(config),
+      tls(config),
+    )
     return [...checks, ...(await Promise.all([redis(config), nats(config), postgres(config)]))]
   } catch (cause) {
     return [...checks, { what: 'settings', ok: false, says: cause instanceof Error ? cause.message : String(cause) }]
@@ -65,6 +70,17 @@ function limits({ limits: held, trustedProxies }: Config): Check {
   const proxies = trustedProxies.length === 0 ? 'behind a proxy set LIVEDROP_TRUSTED_PROXIES' : 'behind known proxies'
   const says = perAddress ? `${users}, and of each address: ${proxies}` : `${users}, none of addresses`
   return { what: 'limits', ok: true, says }
+}
+
+function tls({ tls: files, httpsOnly }: Config): Check {
+  const what = 'TLS'
+  if (files === undefined) return { what, ok: true, says: httpsOnly ? 'spoken by a proxy in front' : 'not spoken' }
+  try {
+    const { names, endsAtMs } = readCertificate(files)
+    return { what, ok: endsAtMs > Date.now(), says: `${names}, until ${new Date(endsAtMs).toISOString()}` }
+  } catch (cause) {
+    return { what, ok: false, says: cause instanceof Error ? cause.message : String(cause) }
+  }
 }
 
 function nodeVersion(): Check {

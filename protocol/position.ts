@@ -33,10 +33,11 @@ export function formatPosition(position: Position): string {
   return `${position.epoch}-${position.seq}`
 }
 
-/** Reads what `formatPosition` wrote; undefined for anything else. */
-export function parsePosition(text: string): Position | undefined {
-  const match = /^(\d{1,16})-(\d{1,16})$/.exec(text)
-  if (match === null) return undefined
+const WRITTEN = /^(0|[1-9]\d{0,15})-(0|[1-9]\d{0,15})$/
 
-  return { epoch: Number(match[1]), seq: Number(match[2]) }
+/** Reads what `formatPosition` wrote; undefined for anything else, so that a position has one text. */
+export function parsePosition(text: string): Position | undefined {
+  const match = WRITTEN.exec(text)
+  const position = { epoch: Number(match?.[1]), seq: Number(match?.[2]) }
+  return Number.isSafeInteger(position.epoch) && Number.isSafeInteger(position.seq) ? position : undefined
 }

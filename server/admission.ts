@@ -52,6 +52,7 @@ export function admissionOf(world: AdmissionWorld): Admission {
     rest: new RestAdmission({
       read: { perUser: paces(limits.reads), perNetwork },
       write: { perUser: paces(limits.writes), perNetwork },
+      admin: { perUser: paces(limits.admin), perNetwork },
       order: { perUser: paces(limits.orders), perNetwork },
       sign_in: { perUser: undefined, perNetwork: signIns },
     }),

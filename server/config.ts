@@ -16,7 +16,9 @@ import { type Limits, limitsOf } from './limits.ts'
 import type { LogLevel } from './log.ts'
 import { type Objection, productionObjections } from './production.ts'
 import { defaultOf, type ENVIRONMENTS, environmentSchema, notesOn, SETTINGS, type Setting } from './settings.ts'
+import { tlsObjections } from './tls-objections.ts'
 import { tokenObjections } from './token-objections.ts'
+import type { CertificateFiles } from './transports/certificate.ts'
 
 export interface Config {
   environment: (typeof ENVIRONMENTS)[number]
@@ -30,6 +32,9 @@ export interface Config {
   issuer: Issuer | undefined
   host: string
   port: number
+  tls: CertificateFiles | undefined
+  /** Browsers are told to come by https only: in production, where every way in speaks TLS. */
+  httpsOnly: boolean
   origins: readonly string[]
   socketIo: boolean
   docs: boolean
@@ -52,7 +57,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
   if (!read.success) {
     for (const issue of read.error.issues) objections.push(objectionOf(issue, values))
   }
-  objections.push(...tokenObjections(values))
+  objections.push(...tokenObjections(values), ...tlsObjections(values))
   if (values.NODE_ENV === 'production') objections.push(...productionObjections(values))
   if (!read.success || objections.length > 0) throw misconfigured(objections)
 
@@ -67,6 +72,8 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     issuer: issuerOf(found),
     host: found.LIVEDROP_HOST ?? (found.NODE_ENV === 'production' ? '0.0.0.0' : '127.0.0.1'),
     port: found.LIVEDROP_PORT,
+    tls: tlsOf(found),
+    httpsOnly: found.NODE_ENV === 'production',
     origins: found.LIVEDROP_ORIGINS,
     socketIo: found.LIVEDROP_SOCKETIO === 'on',
     docs: found.LIVEDROP_DOCS === 'on',
@@ -80,6 +87,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
       orders: found.LIVEDROP_LIMIT_ORDERS,
       reads: found.LIVEDROP_LIMIT_READS,
       writes: found.LIVEDROP_LIMIT_WRITES,
+      admin: found.LIVEDROP_LIMIT_ADMIN,
       passwords: found.LIVEDROP_LIMIT_PASSWORDS,
       signIns: found.LIVEDROP_LIMIT_SIGN_INS,
       handshakes: found.LIVEDROP_LIMIT_HANDSHAKES,
@@ -155,6 +163,11 @@ function keysOf(found: z.output<typeof environmentSchema>): KeyMaterial {
   if (found.LIVEDROP_JWT_KEY !== undefined) keys.privateKey = found.LIVEDROP_JWT_KEY
   if (found.LIVEDROP_JWT_KEY_PREVIOUS !== undefined) keys.previousPrivateKey = found.LIVEDROP_JWT_KEY_PREVIOUS
   return keys
+}
+
+function tlsOf(found: z.output<typeof environmentSchema>): CertificateFiles | undefined {
+  const { LIVEDROP_TLS_CERT: certificate, LIVEDROP_TLS_KEY: key } = found
+  return certificate === undefined || key === undefined ? undefined : { certificate, key }
 }
 
 function issuerOf(found: z.output<typeof environmentSchema>): Issuer | undefined {

@@ -18,6 +18,8 @@ export interface Limits {
   orders: Pace | undefined
   reads: Pace | undefined
   writes: Pace | undefined
+  /** What an administrator does as one. */
+  admin: Pace | undefined
   socketsPerUser: number | undefined
   /** Of a user's password, from one network. */
   passwords: Pace | undefined
@@ -34,8 +36,8 @@ export interface Limits {
 export type GivenLimits = Omit<Limits, 'anonymous'>
 
 export function limitsOf(scope: LimitScope, given: GivenLimits): Limits {
-  const { messages, orders, reads, writes, socketsPerUser, passwords, ...others } = given
-  const users = scope === 'none' ? {} : { messages, orders, reads, writes, socketsPerUser, passwords }
+  const { messages, orders, reads, writes, admin, socketsPerUser, passwords, ...others } = given
+  const users = scope === 'none' ? {} : { messages, orders, reads, writes, admin, socketsPerUser, passwords }
   const everything = scope === 'all' ? { ...others, anonymous: reads } : {}
   return { ...NONE, ...users, ...everything }
 }
@@ -45,6 +47,7 @@ const NONE: Limits = {
   orders: undefined,
   reads: undefined,
   writes: undefined,
+  admin: undefined,
   socketsPerUser: undefined,
   passwords: undefined,
   anonymous: undefined,

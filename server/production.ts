@@ -49,6 +49,10 @@ export function productionObjections(values: Values): Objection[] {
   if (values.LIVEDROP_JWKS_URL?.startsWith('http:') === true) {
     objections.push({ variable: 'LIVEDROP_JWKS_URL', message: 'must be https: whoever is on the way could add a key' })
   }
+  if (values.LIVEDROP_TLS_CERT === undefined && values.LIVEDROP_TRUST_PROXY_TLS !== 'on') {
+    const message = 'is not set, and LIVEDROP_TRUST_PROXY_TLS does not say that a proxy speaks TLS'
+    objections.push({ variable: 'LIVEDROP_TLS_CERT', message })
+  }
   for (const variable of STORES) {
     const why = weakCredentials(values[variable])
     if (why !== undefined) objections.push({ variable, message: why })

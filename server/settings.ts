@@ -101,6 +101,26 @@ const settings = {
     .refine((port) => port <= 65_535, 'a port, 0 to 65535')
     .prefault('8080')
     .meta({ description: 'REST and both kinds of socket; 0 for any free port.', otherwise: '8080' }),
+  LIVEDROP_TLS_CERT: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({
+      ...{
+        otherwise: 'none',
+        description: 'A PEM file, the chain: the port speaks TLS. Read again every ten seconds.',
+      },
+    }),
+  LIVEDROP_TLS_KEY: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({
+      ...{ otherwise: 'none', description: 'With LIVEDROP_TLS_CERT: the PEM file of its private key.' },
+    }),
+  LIVEDROP_TRUST_PROXY_TLS: z.enum(['on', 'off']).default('off').meta({
+    description: 'In production, without LIVEDROP_TLS_CERT: `on` says that a proxy in front speaks TLS.',
+  }),
   LIVEDROP_ORIGINS: z
     .string()
     .transform(splitList)
@@ -153,6 +173,7 @@ const settings = {
   LIVEDROP_LIMIT_ORDERS: paceSetting('5/s:10', 'Of a user over all sockets, per node that owns the drops.'),
   LIVEDROP_LIMIT_READS: paceSetting('50/s:100', 'REST: of a user, and of an address for what anybody may ask.'),
   LIVEDROP_LIMIT_WRITES: paceSetting('10/s:20', 'REST: of a user.'),
+  LIVEDROP_LIMIT_ADMIN: paceSetting('2/s:20', 'REST: what an administrator does and reads as one.'),
   LIVEDROP_LIMIT_PASSWORDS: paceSetting('2/min:10', 'Attempts on one account from one address, over all nodes.'),
   LIVEDROP_LIMIT_SIGN_INS: paceSetting('1/s:60', 'Of an address: log in (over all nodes), register, refresh.'),
   LIVEDROP_LIMIT_HANDSHAKES: paceSetting('20/s:40', 'New sockets of an address.'),

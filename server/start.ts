@@ -62,7 +62,7 @@ import { KeyRing } from './inbound/key-ring.ts'
 import { watchKeys } from './inbound/key-watch.ts'
 import { Outcomes } from './inbound/outcomes.ts'
 import { Passwords } from './inbound/passwords.ts'
-import { SessionRoll } from './inbound/session-roll.ts'
+import { ROLL_LIMITS, SessionRoll } from './inbound/session-roll.ts'
 import { Standings } from './inbound/standings.ts'
 import { Tickets } from './inbound/tickets.ts'
 import { Tokens } from './inbound/tokens.ts'
@@ -78,8 +78,10 @@ import { Notices } from './outbound/notices.ts'
 import { OutboxPublisher } from './outbound/outbox-publisher.ts'
 import { announceTouches, hearTouches } from './outbound/touch-ears.ts'
 import { stopInOrder } from './stop.ts'
+import { readCertificate } from './transports/certificate.ts'
+import { watchCertificate } from './transports/certificate-watch.ts'
+import { RenewableApp } from './transports/edge-app.ts'
 import { Http } from './transports/http.ts'
-import { listen, newApp } from './transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from './transports/native.ts'
 import { allOf } from './transports/peer.ts'
 import { serveSocketIo } from './transports/socketio.ts'
@@ -99,6 +101,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   const { nodeId: node, prefix } = config
   const random = Math.random
   const subjects = subjectsOf(prefix)
+  if (config.tls !== undefined) readCertificate(config.tls)
   const stores = await connectAll(config, log)
   const { bus, ledgerRedis, leaseRedis, readRedis, roomPostgres, edgePostgres } = stores
 
@@ -110,7 +113,6 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   const preferred = (drop: DropId) => members.preferred(drop)
 
   // --- how often, and how many ---------------------------------------------------------------------------------------
-  const roll = new SessionRoll(clock, random)
   const loopDelay = new LoopDelay()
   const admission = admissionOf({
     ...{ limits: config.limits, trustedProxies: config.trustedProxies, random, log },
@@ -131,7 +133,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   const stock = new PostgresStockBook(edgePostgres.sql)
 
   // --- the edge, outward: who is told what ---------------------------------------------------------------------------
-  const app = newApp()
+  const app = new RenewableApp(config.tls)
   const pollers = new Pollers()
   const broadcaster = allOf(nativeBroadcaster(app), pollers)
   const notices = new Notices({ clock, log, follows, broadcaster })
@@ -151,6 +153,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
       listen: (drop, hear) => viewerCounts.listen(drop, hear),
     },
   })
+  const roll: SessionRoll = new SessionRoll(clock, random, ROLL_LIMITS, hub)
   const settlements = new WaitingBuyers()
   const settled = (list: readonly Settled[]) => {
     hub.settled(list)
@@ -261,13 +264,15 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
     ...{ routes, tokens, log, addresses, kept, admission: rest },
     origins: config.origins,
     touched: announceTouches(wire, [kept, dropPages]),
+    httpsOnly: config.httpsOnly,
   })
   http.attach(app)
   loopDelay.start()
   hub.start()
   roll.start()
-  const listener = await listen(app, config.host, config.port)
-  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${listener.port}`
+  const listener = await app.listen(config.host, config.port)
+  if (config.tls !== undefined) ears.push(watchCertificate({ files: config.tls, app, clock, log }))
+  const url = `${config.tls === undefined ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${listener.port}`
   log.info('node.listening', { url })
 
   return {

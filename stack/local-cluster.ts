@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { ownFolder, secretOf } from './data-folder.ts'
 import { type LocalNode, startNode } from './local-node.ts'
 import { type LocalStack, type StackOptions, startStack } from './local-stack.ts'
+import { PREFIX } from './node-users.ts'
 import { step } from './steps.ts'
 
 export interface ClusterOptions extends StackOptions {
@@ -30,8 +31,7 @@ export async function startCluster(options: ClusterOptions): Promise<LocalCluste
   const { nodes: count, port = 0, onLog, onStep = () => undefined } = options
   const stack = await startStack(options)
   const env = {
-    REDIS_URL: stack.redisUrl,
-    NATS_URL: stack.natsUrl,
+    ...nodeUrls(stack, options.env?.LIVEDROP_PREFIX),
     DATABASE_URL: stack.databaseUrl,
     LIVEDROP_HOST: '127.0.0.1',
     // With the data: a token of yesterday is good today, and no two installations share a secret.
@@ -74,4 +74,10 @@ export async function startCluster(options: ClusterOptions): Promise<LocalCluste
     throw error
   }
   return { stack, nodes, env, addNode, stop }
+}
+
+/** Users of their own for nodes under the usual prefix, which is the one that these users are made for. */
+function nodeUrls({ redisUrl, natsUrl, nodeUrls: own }: LocalStack, prefix = PREFIX) {
+  const urls = prefix === PREFIX ? own : { redisUrl, natsUrl }
+  return { REDIS_URL: urls.redisUrl, NATS_URL: urls.natsUrl }
 }

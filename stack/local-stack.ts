@@ -10,6 +10,7 @@ import { lockFolder } from './folder-lock.ts'
 import { type LocalServer, type Lost, type ServerRecipe, startServer } from './local-server.ts'
 import { type Machine, thisMachine } from './machine.ts'
 import { natsRecipe } from './nats-server.ts'
+import { asNode } from './node-users.ts'
 import { postgresHome } from './postgres-folder.ts'
 import { postgresRecipe } from './postgres-server.ts'
 import { type Programs, providePrograms } from './programs.ts'
@@ -34,6 +35,8 @@ export type LocalStack = {
   redisUrl: string
   natsUrl: string
   databaseUrl: string
+  /** The first two by users that may do what a node needs; of servers that were given, as they were given. */
+  nodeUrls: { redisUrl: string; natsUrl: string }
   dataDir: string
   /** Only those that were started here. */
   servers: Partial<Record<ServerName, LocalServer>>
@@ -77,6 +80,10 @@ export async function startStack(options: StackOptions): Promise<LocalStack> {
     writeState(dataDir, urls)
     return {
       ...urls,
+      nodeUrls: {
+        redisUrl: servers.redis === undefined ? urls.redisUrl : asNode(urls.redisUrl),
+        natsUrl: servers.nats === undefined ? urls.natsUrl : asNode(urls.natsUrl),
+      },
       dataDir,
       servers,
       get pids() {

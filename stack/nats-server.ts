@@ -10,6 +10,7 @@ import { findOnPath } from './binaries.ts'
 import { ownFolder, secretOf } from './data-folder.ts'
 import type { ServerRecipe } from './local-server.ts'
 import type { Machine } from './machine.ts'
+import { NODE_USER, natsNodePermissions, nodePassword, PREFIX } from './node-users.ts'
 import { says } from './says.ts'
 
 const USER = 'livedrop'
@@ -42,7 +43,10 @@ function natsSettings({ port, password }: { port: number; password: string }): s
   return [
     'host: "127.0.0.1"',
     `port: ${port}`,
-    `authorization { user: "${USER}", password: "${password}" }`,
+    `authorization { users: ${JSON.stringify([
+      { user: USER, password },
+      { user: NODE_USER, password: nodePassword(password), permissions: natsNodePermissions(PREFIX) },
+    ])} }`,
     // Two bounds of its own making: without them JetStream takes a share of the machine's memory and disk.
     'jetstream { max_memory_store: 256MB, max_file_store: 4GB }',
     '',

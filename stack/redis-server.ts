@@ -11,6 +11,7 @@ import { findOnPath } from './binaries.ts'
 import { ownFolder, secretOf } from './data-folder.ts'
 import type { ServerRecipe } from './local-server.ts'
 import type { Machine } from './machine.ts'
+import { NODE_USER, nodePassword, PREFIX, redisNodeRules } from './node-users.ts'
 import { says } from './says.ts'
 
 export function findRedis(machine: Machine): string | undefined {
@@ -41,6 +42,7 @@ function redisSettings({ port, folder, password }: { port: number; folder: strin
     'bind 127.0.0.1',
     `port ${port}`,
     `requirepass ${password}`,
+    `user ${NODE_USER} on >${nodePassword(password)} ${redisNodeRules(PREFIX)}`,
     `dir ${JSON.stringify(folder)}`,
     'daemonize no',
     'save ""',

@@ -28,8 +28,11 @@ export async function migrate(sql: Sql, options: MigrateOptions = {}): Promise<s
   return answered(
     sql.begin(async (tx) => {
       await lock(tx, withinMs)
-      await tx`
-        create table if not exists migrations (name text primary key, applied_at timestamptz not null default now())`
+      // Asked before, for a node's own role may make no table, and need not when there is nothing to do.
+      const [known] = await tx<{ there: boolean }[]>`select to_regclass('migrations') is not null as there`
+      if (known?.there !== true) {
+        await tx`create table migrations (name text primary key, applied_at timestamptz not null default now())`
+      }
       return (await stepsOf(tx, onStep).up()).map((step) => step.name)
     }),
     withinMs * 2,

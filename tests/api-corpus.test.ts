@@ -17,45 +17,8 @@ import {
 import { Health } from '../server/health.ts'
 import { type Heard, httpNode } from './builders/http-node.ts'
 import { restWorld } from './builders/rest-world.ts'
+import { NUMBERS, OTHERS, TEXTS } from './corpus/field-values.ts'
 
-const TEXTS = [
-  ...['', ' ', '\t', '\n', '\0', 'a\0b', 'a\r\nX-Injected: 1', '\u0085', '\u2028', '\ud800', '\udfff\ud800', '\ufeff'],
-  ...['{}', '}', '{x}', '*', '>', 'ld:{x}:r', 'a.b.>', '..', '.', '../../etc/passwd', '%00', '%2e%2e', '%', '/', '//'],
-  ...[
-    "'",
-    "' or '1'='1",
-    "1'; drop table users; --",
-    '$1',
-    '$$',
-    '\\',
-    '"',
-    '`id`',
-    '; sleep 9',
-    '%s%n',
-    '?',
-    '#',
-    '&a=b',
-  ],
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: that is what an attacker sends
-  ...['${7*7}', '{{7*7}}', '<script>alert(1)</script>', 'javascript:alert(1)', 'file:///etc/passwd', 'http://\0/'],
-  ...[
-    '__proto__',
-    'constructor',
-    'toString',
-    'hasOwnProperty',
-    'null',
-    'undefined',
-    'NaN',
-    'true',
-    '[]',
-    '0',
-    '-1',
-    '1e400',
-  ],
-  ...['\u202egnp.exe', 'ѕhirt', 'ﬀ', 'İ', '𝒜', '\u0301', 'a'.repeat(300), 'é'.repeat(300), 'a'.repeat(10_000)],
-]
-const OTHERS = [null, true, 0, -1, 0.5, -0, 1e21, 2 ** 53 + 1, [], [[]], {}, [null], { $ne: null }, { length: 1 }]
-const NUMBERS = ['1', '0x1', '', 'one', Number.MIN_VALUE, -1, 1.5, 1e21, 2 ** 53 + 1]
 /** Free text that is kept as it came. Everything else has a form. */
 const FREE = /(?:^|\.)(?:title|description|displayName|password|reason|prefer|accept|text|query\.q)$/
 

@@ -6,39 +6,21 @@ import { Members } from '../bus/members.ts'
 import { MemoryBus } from '../bus/memory-bus.ts'
 import { MemoryNetwork } from '../bus/memory-network.ts'
 import { listenSettled, NewsListener } from '../bus/news-listener.ts'
+import { isTime } from '../bus/reading.ts'
 import { subjects } from '../bus/subjects.ts'
 import { packBody } from '../protocol/codec.ts'
+import { isNodeId } from '../protocol/ids.ts'
 import { ORIGIN } from '../protocol/position.ts'
 import { HandClock, settled } from './builders/hand-clock.ts'
 import { dropOf, nodeOf } from './builders/people.ts'
 import { notedLog } from './contracts/bus-log.ts'
+import { MSGPACK_LARGE, NOT_STRICT } from './corpus/bytes.ts'
+import { OTHERS, TEXTS } from './corpus/field-values.ts'
 
 const drop = dropOf('shoe')
 const self = nodeOf('ana')
 
-/** Bytes that MessagePack readers have stumbled over: lengths that lie, deep nests, extensions, records, half a word. */
-const CORPUS = [
-  [],
-  [0xc1],
-  [0xdd, 0xff, 0xff, 0xff, 0xff],
-  [0xdf, 0xff, 0xff, 0xff, 0xff],
-  [0xdb, 0xff, 0xff, 0xff, 0xff, 0x61],
-  [0xc6, 0xff, 0xff, 0xff, 0xff],
-  [0xc9, 0xff, 0xff, 0xff, 0xff, 0x01],
-  [0xd9, 0x05, 0x61],
-  [0xd4, 0x72, 0x40],
-  [0xd5, 0x72, 0x40, 0x91, 0xa1, 0x61],
-  [0xc7, 0x04, 0x65, 0x93, 0xa1, 0x61, 0xc0],
-  [0xc7, 0x0c, 0x78, 0x92, 0xa8, ...Buffer.from('(a+)+$!!'), 0xa0],
-  [0xd6, 0xff, 0x00, 0x00, 0x00, 0x00],
-  [0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
-  [0x92, 0x01],
-  [0x01, 0x02],
-  new Array(16_000).fill(0x91),
-  new Array(8_000).fill([0x81, 0xa1, 0x61]).flat(),
-  [0x81, 0xa9, ...Buffer.from('__proto__'), 0x81, 0xa4, ...Buffer.from('drop'), 0xa1, 0x61],
-  [0x81, 0x81, 0x01, 0x02, 0x03],
-].map((bytes) => Uint8Array.from(bytes))
+const CORPUS = [...NOT_STRICT, ...MSGPACK_LARGE].map(({ bytes }) => bytes)
 
 /** A node that listens to everything, and counts what it has believed. */
 function node() {
@@ -123,22 +105,7 @@ describe('a hostile body', () => {
 
   it('[B31] with the right fields and one wrong value is ignored', async () => {
     const { names, stranger, believed } = node()
-    const wrong = [
-      undefined,
-      null,
-      -1,
-      1.5,
-      Number.NaN,
-      '',
-      'a.b',
-      '*',
-      '{x}',
-      'x'.repeat(10_000),
-      [],
-      {},
-      true,
-      2n ** 63n,
-    ]
+    const wrong = [undefined, Number.NaN, 'a.b', 2n ** 63n, ...TEXTS, ...OTHERS]
     const bodies: [string, Record<string, unknown>][] = [
       [names.heartbeat, { node: 'ben', atBoot: 1, leaving: false }],
       [names.surrender, { drop, from: 'ben' }],
@@ -148,9 +115,7 @@ describe('a hostile body', () => {
     for (const [subject, body] of bodies) {
       for (const field of Object.keys(body)) {
         for (const value of wrong) {
-          if (field === 'leaving' && value === true) continue
-          if (field === 'atBoot' && (value === 1.5 || typeof value === 'bigint')) continue
-          if (field === 'node' || field === 'from') if (value === 'x'.repeat(10)) continue
+          if (mayStand(field, value)) continue
           stranger.publish(subject, packBody({ ...body, [field]: value }))
         }
       }
@@ -191,6 +156,13 @@ describe('a hostile body', () => {
     expect(unhandled).toEqual([])
   })
 })
+
+/** What is not wrong there: a node may be called `constructor`, and a clock may say 0.5. */
+function mayStand(field: string, value: unknown): boolean {
+  if (field === 'leaving') return value === true
+  if (field === 'atBoot') return isTime(typeof value === 'bigint' ? 0 : value)
+  return (field === 'node' || field === 'from') && isNodeId(value)
+}
 
 function packedOrNothing(value: unknown): Uint8Array {
   try {

@@ -19,6 +19,7 @@ const production = {
   NATS_URL: 'nats://ld:Xk29fmQ0@nats:4222',
   DATABASE_URL: 'postgres://ld:Xk29fmQ0@db:5432/livedrop',
   LIVEDROP_JWT_SECRET: SECRET,
+  LIVEDROP_TRUST_PROXY_TLS: 'on',
 }
 
 const issuer = {
@@ -133,6 +134,7 @@ describe('settings', () => {
       'LIVEDROP_JWT_SECRET_PREVIOUS',
     ],
     ['keys that come by http', { ...issuer, LIVEDROP_JWKS_URL: 'http://id.example.com/jwks' }, 'LIVEDROP_JWKS_URL'],
+    ['a plain port to the world', { LIVEDROP_TRUST_PROXY_TLS: 'off' }, 'LIVEDROP_TLS_CERT'],
     ['no limits at all', { LIVEDROP_LIMITS: 'none' }, 'LIVEDROP_LIMITS'],
     ['any origin', { LIVEDROP_ORIGINS: 'https://shop.example.com, *' }, 'LIVEDROP_ORIGINS'],
   ])('[G4] production refuses %s', (_, change, variable) => {
@@ -186,6 +188,21 @@ describe('settings', () => {
     ])
   })
 
+  it('[KK1] a certificate and its key come together', () => {
+    const tls = { LIVEDROP_TLS_CERT: '/tls/chain.pem', LIVEDROP_TLS_KEY: '/tls/key.pem' }
+
+    expect(readConfig({ ...production, ...tls, LIVEDROP_TRUST_PROXY_TLS: 'off' })).toMatchObject({
+      ...{ tls: { certificate: '/tls/chain.pem', key: '/tls/key.pem' }, httpsOnly: true },
+    })
+    expect(readConfig(base)).toMatchObject({ tls: undefined, httpsOnly: false })
+    expect(problems({ ...base, LIVEDROP_TLS_CERT: '/tls/hunter2' })).toEqual([
+      'LIVEDROP_TLS_KEY is not set, and LIVEDROP_TLS_CERT is',
+    ])
+    expect(problems({ ...base, LIVEDROP_TLS_KEY: '/tls/hunter2' })).toEqual([
+      'LIVEDROP_TLS_CERT is not set, and LIVEDROP_TLS_KEY is',
+    ])
+  })
+
   it('[G5] the documentation is made from the schema', () => {
     const table = describeConfig()
 
@@ -200,7 +217,7 @@ describe('settings', () => {
 })
 
 describe('the limits', () => {
-  const perUser = ['messages', 'orders', 'reads', 'writes', 'passwords', 'socketsPerUser']
+  const perUser = ['messages', 'orders', 'reads', 'writes', 'admin', 'passwords', 'socketsPerUser']
   const others = ['anonymous', 'signIns', 'handshakes', 'socketsPerAddress', 'socketsMax', 'loopDelayMaxMs']
   const holding = (environment: Environment) =>
     Object.entries(readConfig(environment).limits).flatMap(([name, limit]) => (limit === undefined ? [] : [name]))

@@ -344,6 +344,69 @@ describe('bounds', () => {
     expect(ana.session.asksInFlight).toBe(0)
   })
 
+  describe('that reads slowly', () => {
+    async function twoWatchers() {
+      const world = new EdgeWorld()
+      world.addDrop(SHOES)
+      world.roll.start()
+      const [slow, fine] = [await world.signedIn('ana'), await world.signedIn('ben')]
+      for (const phone of [slow, fine]) {
+        await phone.asks({ type: 'watch', id: 1, drop: SHOES })
+        await world.clock.advance(100)
+        phone.peer.take()
+      }
+      let seq = 0
+      /** One more sale, and what the two hear of it. */
+      const sale = async () => {
+        seq += 1
+        world.hub.news(world.left(SHOES, at(1, seq - 1), at(1, seq), 20 - seq))
+        await settled()
+        return [slow, fine].map((phone) => typesOf(phone.peer.take()))
+      }
+      return { world, slow, fine, sale }
+    }
+
+    it('[S18] is spared the news but not its own orders, and then shown the drop once as it is', async () => {
+      const { world, slow, sale } = await twoWatchers()
+      expect(await sale()).toEqual([['news'], ['news']])
+
+      slow.peer.bufferedBytes = 8 * 1024 + 1
+      await world.clock.advance(500)
+      expect([await sale(), await sale()]).toEqual([
+        [[], ['news']],
+        [[], ['news']],
+      ])
+      const told = { drop: SHOES, buyer: buyer('ana'), key: keyOf('k'), state: 'confirmed' as const }
+      world.hub.settled([{ ...told, orderId: orderIdOf(SHOES, buyer('ana'), keyOf('k')) }])
+      expect(typesOf(slow.peer.take())).toEqual(['confirmed'])
+
+      slow.peer.bufferedBytes = 0
+      await world.clock.advance(1_000)
+      const [shown, ...more] = slow.peer.take()
+      expect(more).toEqual([])
+      expect(shown).toMatchObject({ type: 'snapshot', position: at(1, 3), recovered: false })
+      expect(await sale()).toEqual([['news'], ['news']])
+    })
+
+    it('[S18] and does not catch up within 30 s is closed with 3008; who has gone meanwhile is shown nothing', async () => {
+      const { world, slow, fine, sale } = await twoWatchers()
+      slow.peer.bufferedBytes = 20_000
+      fine.peer.bufferedBytes = 20_000
+      await world.clock.advance(500)
+      world.hub.unwatch(fine.session, SHOES)
+      fine.peer.bufferedBytes = 0
+      await world.clock.advance(29_500)
+      expect([slow.peer.closed, typesOf(fine.peer.take())]).toEqual([undefined, []])
+      expect(world.hub.watchers(SHOES)).toBe(1)
+
+      await world.clock.advance(1_000)
+
+      expect(slow.peer.closed?.reason).toBe('slow')
+      expect(fine.peer.closed).toBeUndefined()
+      expect(await sale()).toEqual([[], []])
+    })
+  })
+
   it('[S10] a peer that leaves more than 48 KiB unread is closed', async () => {
     const world = new EdgeWorld()
     world.roll.start()

@@ -11,6 +11,7 @@ import { Tokens } from '../server/inbound/tokens.ts'
 import type { HttpLimits, HttpWorld } from '../server/transports/http.ts'
 import { httpNode } from './builders/http-node.ts'
 import { SECRET } from './builders/rest-world.ts'
+import { BEGINNINGS } from './corpus/beginnings.ts'
 
 const row = {
   name: 'row',
@@ -241,16 +242,13 @@ describe('bodies', () => {
 
 describe('headers', () => {
   it.each([
-    ['content-length', 'Content-Length: 3\r\nContent-Length: 4\r\n'],
     ['authorization', 'Authorization: Bearer a\r\nAuthorization: Bearer b\r\n'],
     ['idempotency-key', 'Idempotency-Key: a\r\nIdempotency-Key: b\r\n'],
     ['host', 'Host: y\r\n'],
   ])('[R5] two %s headers are refused and the connection closed', async (_, headers) => {
     const { raw } = await node()
 
-    const { text, closed } = await raw(
-      `POST /things/one HTTP/1.1\r\n${HOST}${headers}\r\n${headers.includes('Length') ? 'abcd' : ''}`,
-    )
+    const { text, closed } = await raw(`POST /things/one HTTP/1.1\r\n${HOST}${headers}\r\n`)
 
     expect(text).toMatch(/^HTTP\/1\.1 400 /)
     expect(closed).toBe(true)
@@ -491,20 +489,9 @@ describe('when things go wrong', () => {
 
   it('[R5] hostile beginnings of a request end that connection and nothing else', async () => {
     const { call, raw } = await node()
-    const hostile = [
-      'GET /work HTTP/1.0\r\n\r\n',
-      'GET http://x/work HTTP/1.1\r\nHost: x\r\n\r\n',
-      'OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n',
-      'CONNECT a:80 HTTP/1.1\r\nHost: x\r\n\r\n',
-      'GET /work HTTP/1.1\nHost: x\n\n',
-      'GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n',
-      `GET /${'a'.repeat(70_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
-      `GET /work HTTP/1.1\r\nHost: x\r\n${'a: b\r\n'.repeat(200)}\r\n`,
-      '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
-      '\0'.repeat(2000),
-    ]
-
-    for (const bytes of hostile) expect((await raw(bytes, 100)).text).not.toMatch(/^HTTP\/1\.1 [25]00/)
+    for (const [name, bytes] of BEGINNINGS) {
+      expect((await raw(bytes, 100)).text, name).not.toMatch(/^HTTP\/1\.1 (?:2|500)/)
+    }
     expect((await call('GET', '/things/one')).status).toBe(200)
   })
 

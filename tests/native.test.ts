@@ -324,7 +324,7 @@ describe.each([JSON_PROTOCOL, MSGPACK_PROTOCOL])('a socket of %s', (protocol) =>
   })
 
   it('[S10] that does not read ends in 3008, and the others hear everything', async () => {
-    const node = await serve({ lookEveryMs: 10 })
+    const node = await serve({ lookEveryMs: 10, pauseAboveBytes: Number.POSITIVE_INFINITY })
     const slow = await greeted(node, protocol, 'slow')
     const fine = await greeted(node, protocol, 'fine')
     await Promise.all([slow, fine].map((phone) => phone.asks({ type: 'watch', id: 1, drop: SHOES })))

@@ -22,7 +22,7 @@ async function node(limits: Partial<Record<RestLimit, Pace>>, trusted: string[] 
   const nobody = paces(anonymous)
   const per = (limit: RestLimit): RestPaces => ({ perUser: paces(limits[limit]), perNetwork: nobody })
   const admission = new RestAdmission({
-    ...{ read: per('read'), write: per('write'), order: per('order') },
+    ...{ read: per('read'), write: per('write'), order: per('order'), admin: per('admin') },
     sign_in: { ...free, perNetwork: paces(limits.sign_in) },
   })
   const world = restWorld()
@@ -46,6 +46,21 @@ async function node(limits: Partial<Record<RestLimit, Pace>>, trusted: string[] 
 const fields = ({ headers }: { headers: Headers }) => [headers.get('ratelimit'), headers.get('ratelimit-policy')]
 
 describe('a request', () => {
+  it('[KK6] of an administrator has an allowance of its own', async () => {
+    const { statuses, many, world } = await node({
+      ...{ admin: { intervalMs: 500, burst: 2 }, read: { intervalMs: 500, burst: 1 } },
+      write: { intervalMs: 500, burst: 1 },
+    })
+    const [{ token }, { user }] = [await world.person('admin'), await world.person()]
+    const ban = { token, body: { reason: 'bots' } }
+
+    expect(await statuses(1, 'GET', '/v1/me', { token })).toEqual([200])
+    expect(await statuses(2, 'POST', `/v1/admin/users/${user}/ban`, ban)).toEqual([200, 200])
+    expect(await statuses(1, 'GET', '/v1/admin/actions', { token })).toEqual([429])
+    const [refused] = await many(1, 'POST', `/v1/admin/users/${user}/unban`, { token, body: {} })
+    expect(refused?.headers.get('ratelimit-policy')).toBe('"admin";q=2;w=1')
+  })
+
   it('[Q12] is told with every answer what is left, and with 429 when to come again', async () => {
     const { many, world, time } = await node({ read: { intervalMs: 500, burst: 3 } })
     const { token } = await world.person()

@@ -36,11 +36,13 @@ const WAYS: [string, string][] = [
   ['', ''],
   [`${HEAD}X-Slow: `, 'x'],
   [HEAD, 'a: b\r\n'],
+  [`${HEAD}no colon\r\n\r\n`, ''],
+  [`${HEAD}no colon\r\n\r\n`, 'x'],
   [`${HEAD}Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n{`, ' '],
 ]
 
 describe('a connection', () => {
-  it('[Q18] that never comes to its point is closed, and others notice nothing of two hundred of them', {
+  it('[Q18] that never comes to its point is closed, and others notice nothing of three hundred of them', {
     timeout: 60_000,
   }, async () => {
     const slow = WAYS.flatMap(([beginning, endless]) => Array.from({ length: 50 }, () => drip(beginning, endless)))

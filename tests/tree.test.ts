@@ -107,6 +107,17 @@ describe('the tree', () => {
     expect(wrong).toEqual([])
   })
 
+  it('[KK8] no statement is built from what came in', () => {
+    // What takes text is given the content of one of our files: from a field, or read on the spot by its name.
+    const ours = /^(this\.#\w+|statement(\('[a-z-]+'\)|\(name\))?|readStatement\(`\.\/migrations\/\$\{name\}`)$/
+    const given = product.flatMap((file) =>
+      [...codeOf(file).matchAll(/\.unsafe(?:<[^(]*>)?\(\s*([^,]*)/g)].map(([, text = '']) => ({ file, text })),
+    )
+
+    expect(given.filter(({ text }) => !ours.test(text.trim()))).toEqual([])
+    expect(given.length).toBeGreaterThan(10)
+  })
+
   it('[X4] every source opens by saying what it is', () => {
     const silent = product.filter((file) => !readFileSync(join(ROOT, file), 'utf8').startsWith('/**'))
 

@@ -23,7 +23,7 @@ export type WhoMay = 'anyone' | 'signed_in' | readonly Role[]
 export type KeyRule = 'required' | 'optional' | 'none'
 
 /** The allowance that a call is counted against; how large each one is, is the server's business. */
-export type Limit = 'none' | 'read' | 'write' | 'order' | 'sign_in'
+export type Limit = 'none' | 'read' | 'write' | 'order' | 'admin' | 'sign_in'
 
 /**
  * A public answer that a node also keeps in its memory, written and ready to send, because many ask for it at once.

@@ -4,8 +4,11 @@
  * One look over all of them twice a second does what would otherwise be several timers for each: who did not greet, who
  * reads too slowly, whose token runs out, who has been here for long enough. Nobody stays for ever, or the phones of a
  * deploy would never spread over the nodes again; how long differs, so that those who came together do not leave together;
- * and nobody leaves with an order on its way. When this node leaves,
- * the roll is shut, and everyone on it is sent away (farewell.ts).
+ * and nobody leaves with an order on its way. When this node leaves, the roll is shut, and everyone on it is sent away
+ * (farewell.ts).
+ *
+ * Who reads slowly is first spared what everybody hears, so that what is left of the line carries its own receipts. When
+ * it has read what it had, it is shown everything anew; who does not get that far in a while is closed.
  */
 import type { Clock, Timer } from '../../rooms/ports.ts'
 import { COME_BACK_MS, sayFarewell, sendAway } from './farewell.ts'
@@ -14,7 +17,11 @@ import type { Session } from './session.ts'
 export interface RollLimits {
   /** A hello must come within this time of the connection. */
   greetWithinMs: number
-  /** What a peer may leave unread in our buffer. Under the transport's own bound, at which frames are lost. */
+  /** What a peer may leave unread in our buffer before it is spared the news. */
+  pauseAboveBytes: number
+  /** For so long. */
+  pausedMaxMs: number
+  /** What a peer may leave unread at all. Under the transport's own bound, at which frames are lost. */
   unreadBytesMax: number
   /** This long before its end a token is said to be ending. */
   expiringWithinMs: number
@@ -27,6 +34,8 @@ export interface RollLimits {
 
 export const ROLL_LIMITS: RollLimits = {
   greetWithinMs: 5_000,
+  pauseAboveBytes: 8 * 1024,
+  pausedMaxMs: 30_000,
   unreadBytesMax: 48 * 1024,
   expiringWithinMs: 60_000,
   expiredGraceMs: 30_000,
@@ -34,6 +43,14 @@ export const ROLL_LIMITS: RollLimits = {
   lifeMs: [150 * 60_000, 210 * 60_000],
   lookEveryMs: 500,
 }
+
+/** Who knows what a session hears besides its own affairs. */
+export interface Sparing {
+  pause(session: Session): void
+  resume(session: Session): void
+}
+
+const NOBODY: Sparing = { pause: () => undefined, resume: () => undefined }
 
 /** With orders on its way all the time a socket may overstay for so long. */
 const OVERSTAY_MS = 10 * 60_000
@@ -44,13 +61,15 @@ export class SessionRoll {
   readonly #clock: Clock
   readonly #random: () => number
   readonly #limits: RollLimits
+  readonly #news: Sparing
   #timer: Timer | undefined
   #shut = false
 
-  constructor(clock: Clock, random: () => number, limits: RollLimits = ROLL_LIMITS) {
+  constructor(clock: Clock, random: () => number, limits: RollLimits = ROLL_LIMITS, news: Sparing = NOBODY) {
     this.#clock = clock
     this.#random = random
     this.#limits = limits
+    this.#news = news
   }
 
   get size(): number {
@@ -82,7 +101,7 @@ export class SessionRoll {
     const nowMs = this.#clock.nowMs()
     for (const [session, leavesAtMs] of this.#sessions) {
       const { peer, standing } = session
-      if (peer.bufferedBytes > this.#limits.unreadBytesMax) peer.close('slow')
+      if (this.#isTooSlow(session, monotonicMs)) peer.close('slow')
       else if (monotonicMs >= leavesAtMs + (session.ordersInFlight > 0 ? OVERSTAY_MS : 0))
         sendAway(session, this.comeBackMs())
       else if (standing.state === 'greeting') {
@@ -97,6 +116,23 @@ export class SessionRoll {
         }
       }
     }
+  }
+
+  /** Spares it the news, or shows it everything anew; true when that does not help any more. */
+  #isTooSlow(session: Session, nowMs: number): boolean {
+    const { pauseAboveBytes, pausedMaxMs, unreadBytesMax } = this.#limits
+    const { bufferedBytes } = session.peer
+    if (bufferedBytes > unreadBytesMax) return true
+
+    if (session.pausedSinceMs === undefined) {
+      if (bufferedBytes <= pauseAboveBytes) return false
+      session.pausedSinceMs = nowMs
+      this.#news.pause(session)
+    } else if (bufferedBytes === 0) {
+      session.pausedSinceMs = undefined
+      this.#news.resume(session)
+    }
+    return session.pausedSinceMs !== undefined && nowMs - session.pausedSinceMs >= pausedMaxMs
   }
 
   /** Nobody comes in any more; who is here stays. */

@@ -52,6 +52,8 @@ export class Session {
   ordersInFlight = 0
   /** Other questions that are waiting for a store. */
   asksInFlight = 0
+  /** Since when it is spared the news, for it reads too slowly; monotonic. */
+  pausedSinceMs: number | undefined
   /** Frames that could not be read at all. */
   badFrames = 0
   /** How fast it talks; undefined where nobody counts. */

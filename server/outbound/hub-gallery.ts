@@ -63,7 +63,8 @@ export class Gallery {
   #ahead: Ask[] = []
   #catchingUp = false
 
-  constructor(drop: DropId, world: GalleryWorld) {
+  /** `noSuchDrop`: it was asked for and is none, and nobody stands here. May be called again. */
+  constructor(drop: DropId, world: GalleryWorld, noSuchDrop: () => void) {
     this.drop = drop
     this.#world = world
     const topic = (encoding: Encoding) => `drop/${drop}/${encoding}`
@@ -80,6 +81,7 @@ export class Gallery {
       },
       failed: (cause) => {
         for (const ask of this.#takeWaiting()) this.#refuse(ask, cause)
+        if (this.#seats.size === 0 && cause instanceof Fault && cause.code === 'not_found') noSuchDrop()
       },
       wanted: () => this.#seats.size > 0,
     })
@@ -102,6 +104,21 @@ export class Gallery {
 
     this.#seats.delete(session)
     this.#leave(session, seat)
+  }
+
+  /** It reads too slowly to be told everything: until `resume` it keeps its place and hears nothing. */
+  pause(session: Session): void {
+    const seat = this.#seats.get(session)
+    if (seat !== undefined) this.#leave(session, seat)
+  }
+
+  /** It has read what it had: one snapshot of now stands for all it was not told. */
+  resume(session: Session): void {
+    const seat = this.#seats.get(session)
+    if (seat === undefined || seat.joined) return
+
+    session.asksInFlight += 1
+    this.#answer({ session, seat, reason: 'start_again', id: undefined, position: undefined })
   }
 
   hear(news: RoomNews): void {
@@ -287,7 +304,7 @@ export class Gallery {
 
   /** One watcher has been shown this count; undefined: it may have an older one. */
   #shownViewers(shown: number | undefined): void {
-    const isFirst = this.#joined.json + this.#joined.msgpack === 0
+    const isFirst = ENCODINGS.every((encoding) => this.#joined[encoding] === 0)
     if (isFirst) this.#toldViewers = shown
     else if (shown !== this.#toldViewers) this.#toldViewers = undefined
   }

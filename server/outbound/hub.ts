@@ -100,6 +100,16 @@ export class Hub {
     this.#galleries.get(drop)?.gallery.unwatch(session)
   }
 
+  /** Spares a slow reader the news; its own receipts and what becomes of its orders still come. */
+  pause(session: Session): void {
+    for (const drop of session.watched) this.#galleries.get(drop)?.gallery.pause(session)
+  }
+
+  /** Shows it everything that it watches, as it is now. */
+  resume(session: Session): void {
+    for (const drop of session.watched) this.#galleries.get(drop)?.gallery.resume(session)
+  }
+
   signedIn(session: Session, user: UserId): void {
     const sessions = this.#users.get(user)
     if (sessions === undefined) this.#users.set(user, [session])
@@ -195,7 +205,10 @@ export class Hub {
 
   /** Listens before it reads: what happens in between is held, not lost. */
   #open(drop: DropId): Opened {
-    const gallery = new Gallery(drop, this.#world)
+    // Names are free: what is none is not kept for a while, as a drop that exists is.
+    const gallery = new Gallery(drop, this.#world, () => {
+      if (this.#galleries.get(drop)?.gallery === gallery) this.#close(drop)
+    })
     const { feed, viewers } = this.#world
     const ears = [feed.watch(drop, (heard) => gallery.hear(heard))]
     if (viewers !== undefined) {

@@ -6,6 +6,7 @@
  */
 import uWS, { type TemplatedApp, type us_listen_socket } from 'uWebSockets.js'
 import { Fault } from '../../protocol/faults.ts'
+import type { CertificateFiles } from './certificate.ts'
 
 /** Missing from the library's types. */
 const { LIBUS_LISTEN_EXCLUSIVE_PORT: EXCLUSIVE_PORT } = uWS as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number }
@@ -17,13 +18,21 @@ export interface Listener {
   stop(): void
 }
 
-/** An app to attach to; nothing is listened on yet. */
-export function newApp(): TemplatedApp {
-  return uWS.App()
+/**
+ * An app to attach to; nothing is listened on yet. With a certificate it speaks TLS 1.2 and 1.3 only, which is the
+ * library's own lower bound. Throws when it cannot read the files, or they do not belong together.
+ */
+export function newApp(tls?: CertificateFiles): TemplatedApp {
+  return tls === undefined ? uWS.App() : uWS.SSLApp({ cert_file_name: tls.certificate, key_file_name: tls.key })
 }
 
-/** `port` 0: any free one. Throws `misconfigured` when it is taken. */
-export function listen(app: TemplatedApp, host: string, port: number): Promise<Listener> {
+/** `port` 0: any free one. Throws `misconfigured` when it is taken; a shared one may be taken by ourselves. */
+export function listen(
+  app: TemplatedApp,
+  host: string,
+  port: number,
+  how: 'exclusive' | 'shared' = 'exclusive',
+): Promise<Listener> {
   return new Promise((resolve, reject) => {
     // The library takes host, port and options together, which its types do not say.
     const listenAt = app.listen.bind(app) as unknown as (
@@ -32,7 +41,7 @@ export function listen(app: TemplatedApp, host: string, port: number): Promise<L
       options: number,
       call: (socket: us_listen_socket | false) => void,
     ) => void
-    listenAt(host, port, EXCLUSIVE_PORT, (socket) => {
+    listenAt(host, port, how === 'exclusive' ? EXCLUSIVE_PORT : 0, (socket) => {
       if (socket === false) {
         const message = `cannot listen on ${host}:${port}: it is taken, or not an address of this machine`
         reject(new Fault('misconfigured', { host, port }, { message }))

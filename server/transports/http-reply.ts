@@ -14,11 +14,15 @@ import { CORS_ANSWER_HEADERS, CORS_KEPT_S, CORS_REQUEST_HEADERS } from './http-o
 import { writeProblem } from './http-problem.ts'
 import type { HttpQuestion } from './http-request.ts'
 
+/** For a year. Not for other names of the domain: they are not this node's to promise for. */
+const HTTPS_ONLY = 'max-age=31536000'
+
 type Headers = Readonly<Record<string, string>>
 
 export interface ReplyOptions {
   /** The page that may read the answer. */
   origin: string | undefined
+  httpsOnly: boolean
   /** Called once: answered, or gone. */
   onDone(status: number | 'gone'): void
 }
@@ -89,11 +93,12 @@ export class HttpReply {
   }
 
   #writeCommon(): void {
-    const { origin } = this.#options
+    const { origin, httpsOnly } = this.#options
     for (const name in this.#noted) this.#res.writeHeader(name, this.#noted[name] ?? '')
     this.#res.writeHeader('x-request-id', this.#question.requestId)
     this.#res.writeHeader('x-content-type-options', 'nosniff')
     this.#res.writeHeader('vary', 'origin')
+    if (httpsOnly) this.#res.writeHeader('strict-transport-security', HTTPS_ONLY)
     if (origin === undefined) return
 
     this.#res.writeHeader('access-control-allow-origin', origin)

@@ -20,6 +20,8 @@ export interface HttpQuestion {
   headers: ReadonlyMap<string, string>
   /** A header that must not come twice and did. */
   repeated: string | undefined
+  /** Nobody can be sure where its body ends, so nothing behind it on the connection may be believed. */
+  isEndless: boolean
   /** Of the other end of the connection. */
   address: string
   /** The client's, if it gave a usable one; in every answer and every line of the log. */
@@ -35,14 +37,18 @@ const SINGLE: ReadonlySet<string> = new Set([
   'origin',
   'idempotency-key',
 ])
+/** They say where a body ends. */
+const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding'])
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 const text = new TextDecoder()
 
 export function copyQuestion(res: HttpResponse, req: HttpRequest): HttpQuestion {
   const headers = new Map<string, string>()
   let repeated: string | undefined
+  let isEndless = false
   req.forEach((name, value) => {
     if (SINGLE.has(name) && headers.has(name)) repeated = name
+    isEndless ||= isDoubtful(name, value) || (FRAMING.has(name) && headers.has(name))
     // Its lines are one list, whoever added them.
     const before = name === 'x-forwarded-for' ? headers.get(name) : undefined
     headers.set(name, before === undefined ? value : `${before},${value}`)
@@ -54,7 +60,14 @@ export function copyQuestion(res: HttpResponse, req: HttpRequest): HttpQuestion 
     query: req.getQuery() ?? '',
     headers,
     repeated,
+    isEndless,
     address: text.decode(res.getRemoteAddressAsText()),
     requestId: REQUEST_ID.test(given) ? given : randomUUID(),
   }
+}
+
+/** The library takes every coding for chunks, an empty length for none, and of two lengths the first. */
+function isDoubtful(name: string, value: string): boolean {
+  if (name === 'transfer-encoding') return value.toLowerCase() !== 'chunked'
+  return name === 'content-length' && value === ''
 }

@@ -9,7 +9,7 @@
  * One request after another on a connection: a client that pipelines behind an answer that is not there yet is cut off
  * by uWebSockets.js, so two answers can never change places.
  */
-import type { HttpResponse, TemplatedApp } from 'uWebSockets.js'
+import type { HttpResponse } from 'uWebSockets.js'
 import type { Limit } from '../../protocol/api/endpoint.ts'
 import type { UserId } from '../../protocol/ids.ts'
 import { type KeptAnswers, type Said, written } from '../api/kept-answers.ts'
@@ -19,6 +19,7 @@ import { Addresses } from '../inbound/addresses.ts'
 import type { RestAdmission } from '../inbound/rest-admission.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 import type { NodeLog } from '../log.ts'
+import type { EdgeApp } from './edge-app.ts'
 import { BODY_MAX, readBody } from './http-body.ts'
 import { admitted } from './http-caller.ts'
 import { readInput } from './http-input.ts'
@@ -41,6 +42,8 @@ export interface HttpWorld {
   admission?: Pick<RestAdmission, 'admit'>
   /** Whose word on addresses is believed. Without it nobody's. */
   addresses?: Addresses
+  /** Browsers are told to come by https only, from now on. */
+  httpsOnly?: boolean
 }
 
 export interface HttpLimits {
@@ -76,10 +79,13 @@ export class Http {
   }
 
   /** Takes every path that no more exact pattern of the app takes. */
-  attach(app: TemplatedApp): void {
+  attach(app: Pick<EdgeApp, 'any'>): void {
     app.any('/*', (res, req) => {
       try {
-        this.#hear(res, copyQuestion(res, req))
+        const question = copyQuestion(res, req)
+        // Without a word: behind an answer the library would go on to read what may be the inside of a body.
+        if (question.isEndless) res.close()
+        else this.#hear(res, question)
       } catch (cause) {
         this.#world.log.error('http.not_heard', { cause })
         res.close()
@@ -95,6 +101,7 @@ export class Http {
     this.#inFlight += 1
     const reply = new HttpReply(res, question, {
       origin: mayRead ? origin : undefined,
+      httpsOnly: this.#world.httpsOnly === true,
       onDone: (status) => {
         this.#inFlight -= 1
         this.#world.log.debug('http.answered', { requestId, method, path, status })

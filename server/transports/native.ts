@@ -5,12 +5,12 @@
  * (so the handshake is decided at once, and tokens are checked after the socket is open), a message's bytes are gone
  * when its handler returns, a closed socket throws at every verb, and an exception out of a handler ends the process.
  *
- * A slow reader: up to 48 KiB unread it is left alone, above it is closed with 3008 while the close frame still fits
- * under the 64 KiB at which the library drops frames. If a burst passes both between two looks, the library itself ends
- * the connection without a code: a client that misses news without knowing it does not exist.
+ * A slow reader: above 8 KiB unread it is spared the news (session-roll.ts), above 48 it is closed with 3008 while the
+ * close frame still fits under the 64 KiB at which the library drops frames. If a burst passes both between two looks,
+ * the library itself ends the connection without a code: a client that misses news without knowing it does not exist.
  */
 
-import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocket } from 'uWebSockets.js'
+import type { HttpRequest, HttpResponse, us_socket_context_t, WebSocket } from 'uWebSockets.js'
 import { randomUUID } from 'node:crypto'
 import { CLOSE_CODES, type CloseReason } from '../../protocol/close-codes.ts'
 import { decodeFrame, encode, FRAME_BYTES_MAX, type Frame, withId } from '../../protocol/codec.ts'
@@ -22,8 +22,10 @@ import type { Log } from '../../rooms/ports.ts'
 import type { Gateway } from '../inbound/gateway.ts'
 import type { Session } from '../inbound/session.ts'
 import { ROLL_LIMITS } from '../inbound/session-roll.ts'
+import type { EdgeApp } from './edge-app.ts'
 import { type Broadcaster, closeText, type Peer } from './peer.ts'
 import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
+import { isHandshake } from './ws-handshake.ts'
 
 export const BACKPRESSURE_BYTES_MAX = 64 * 1024
 const IDLE_S = 32
@@ -54,7 +56,7 @@ interface Inside {
 const DROPPED = 2
 
 /** Registers `GET /ws`. Call it before routes that match everything. */
-export function serveNative(app: TemplatedApp, world: NativeWorld): void {
+export function serveNative(app: EdgeApp, world: NativeWorld): void {
   const { gateway, log } = world
   const origins = new Set(world.origins)
 
@@ -77,7 +79,7 @@ export function serveNative(app: TemplatedApp, world: NativeWorld): void {
 }
 
 /** Broadcasts through the library's own topics: one copy of the frame for all who have joined. */
-export function nativeBroadcaster(app: TemplatedApp): Broadcaster {
+export function nativeBroadcaster(app: Pick<EdgeApp, 'publish'>): Broadcaster {
   return {
     broadcast: (topic, frame) => {
       app.publish(topic, frame, typeof frame !== 'string', false)
@@ -106,10 +108,10 @@ function shake(
   const network = door === undefined ? '' : networkOf(res, req, door)
   const turned = door?.keeper.knock(network)
   if (turned !== undefined) return refuse(res, STATUS_LINES[turned.status], turned.why, turned.retryAfterMs)
+  if (!isHandshake(req)) return refuse(res, '400 Bad Request', 'not a handshake of WebSocket 13')
 
   const origin = req.getHeader('origin')
   const key = req.getHeader('sec-websocket-key')
-  const version = req.getHeader('sec-websocket-version')
   const offered = req.getHeader('sec-websocket-protocol').split(',', 8)
   const wasTokenInUrl = req.getQuery('token') !== undefined || req.getQuery('access_token') !== undefined
 
@@ -117,7 +119,6 @@ function shake(
   const protocol = protocols.find((name): name is Subprotocol => Object.hasOwn(SUBPROTOCOLS, name))
   const token = protocols.find((name) => name.startsWith(BEARER_PREFIX))?.slice(BEARER_PREFIX.length)
   if (origin !== '' && !origins.has(origin)) return refuse(res, '403 Forbidden', 'this origin may not connect')
-  if (version !== '13') return refuse(res, '400 Bad Request', 'WebSocket version 13 only')
   if (wasTokenInUrl) return refuse(res, '400 Bad Request', 'a token never travels in a URL')
   if (token !== undefined && token.length > TOKEN_CHARS_MAX) return refuse(res, '400 Bad Request', 'token too long')
   if (protocol === undefined) {

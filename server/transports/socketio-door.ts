@@ -12,9 +12,11 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocketBehavior } from 'uWebSockets.js'
 import type { Log } from '../../rooms/ports.ts'
 import type { Gateway } from '../inbound/gateway.ts'
+import type { EdgeApp } from './edge-app.ts'
 import { CORS_KEPT_S, CORS_REQUEST_HEADERS, type Origins } from './http-origins.ts'
 import { BACKPRESSURE_BYTES_MAX, LIFETIME_MIN } from './native.ts'
 import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
+import { isHandshake } from './ws-handshake.ts'
 
 export interface DoorWorld {
   gateway: Pick<Gateway, 'isOpen'>
@@ -37,7 +39,7 @@ const METHODS = 'GET, POST, OPTIONS'
 /** Longer than Engine.IO's own patience, which ends a silent connection with a reason. */
 const IDLE_S = 60
 
-export function behindDoor(app: TemplatedApp, world: DoorWorld): DoorApp {
+export function behindDoor(app: EdgeApp, world: DoorWorld): DoorApp {
   const door = {
     any: (path: string, handle: (res: HttpResponse, req: HttpRequest) => void) => {
       app.any(path, (res, req) =>
@@ -107,6 +109,9 @@ function mayEnter(res: HttpResponse, req: HttpRequest, world: DoorWorld, transpo
   }
   if (query.get('transport') !== transport) {
     return refuse(res, origin, '400 Bad Request', BAD_REQUEST, `transport here: ${transport}`)
+  }
+  if (transport === 'websocket' && !isHandshake(req)) {
+    return refuse(res, origin, '400 Bad Request', BAD_REQUEST, 'not a handshake of WebSocket 13')
   }
   return query.has('sid') || mayBegin(res, req, world)
 }

@@ -5,12 +5,11 @@
  * Its own recovery stays off: it does nothing with the redis adapter, and cannot know what happened on another node. A
  * client comes back with its ticket and positions in `auth`, as over the native socket.
  */
-
-import type { TemplatedApp } from 'uWebSockets.js'
 import { createAdapter } from '@socket.io/redis-adapter'
 import { Server, type Socket } from 'socket.io'
 import type { RedisFanout } from '../../storage/redis-fanout.ts'
 import type { Gateway } from '../inbound/gateway.ts'
+import type { EdgeApp } from './edge-app.ts'
 import { Origins } from './http-origins.ts'
 import type { Door } from './socket-door.ts'
 import { behindDoor, corsHeaders, type DoorWorld, type Knocked } from './socketio-door.ts'
@@ -51,7 +50,7 @@ const PACKET_BYTES_MAX = 16 * 1024
 const OTHERS_ANSWER_MS = 2_000
 
 /** Call it before routes that match everything. One in a process: the library changes its adapter for all of them. */
-export function serveSocketIo(app: TemplatedApp, world: SocketIoWorld, limits = SOCKETIO_LIMITS): RunningSocketIo {
+export function serveSocketIo(app: EdgeApp, world: SocketIoWorld, limits = SOCKETIO_LIMITS): RunningSocketIo {
   const { gateway, pollers, log, fanout, door } = world
   const io = new Server({
     path: PATH,

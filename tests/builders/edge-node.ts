@@ -9,7 +9,8 @@ import { Tickets } from '../../server/inbound/tickets.ts'
 import { DropReader } from '../../server/outbound/drop-view-reader.ts'
 import { Hub } from '../../server/outbound/hub.ts'
 import { Mine } from '../../server/outbound/mine.ts'
-import { listen, newApp } from '../../server/transports/http-listener.ts'
+import type { CertificateFiles } from '../../server/transports/certificate.ts'
+import { RenewableApp } from '../../server/transports/edge-app.ts'
 import { nativeBroadcaster, serveNative } from '../../server/transports/native.ts'
 import { allOf } from '../../server/transports/peer.ts'
 import type { Door } from '../../server/transports/socket-door.ts'
@@ -26,7 +27,7 @@ export type EdgeNode = Awaited<ReturnType<typeof edgeNode>>
 
 export async function edgeNode(
   limits: Partial<RollLimits & SocketIoLimits> = {},
-  { fanout, door }: { fanout?: RedisFanout; door?: Door } = {},
+  { fanout, door, tls }: { fanout?: RedisFanout; door?: Door; tls?: CertificateFiles } = {},
 ) {
   const world = new EdgeWorld()
   world.addDrop(SHOES)
@@ -44,7 +45,7 @@ export async function edgeNode(
     warn: () => undefined,
     error: (event: string, facts?: object) => failures.push(`${event} ${JSON.stringify(facts)}`),
   }
-  const app = newApp()
+  const app = new RenewableApp(tls)
   const pages = { byId: async () => world.pages.get(SHOES) }
   const ledger = { read: async () => world.rooms.get(SHOES), positions: async () => [at(1, 1)] }
   const orders = { mine: async () => new Map(), states: async () => new Map() }
@@ -58,7 +59,7 @@ export async function edgeNode(
     mine: new Mine(orders, clock),
     feed: { watch: () => ({ stop: async () => undefined }) },
   })
-  const roll = new SessionRoll(clock, Math.random, { ...ROLL_LIMITS, ...limits })
+  const roll = new SessionRoll(clock, Math.random, { ...ROLL_LIMITS, ...limits }, hub)
   const tickets = new Tickets('a secret for tests', Date.now)
   const gateway = new Gateway({
     clock,
@@ -91,12 +92,12 @@ export async function edgeNode(
   app.any('/*', (res) => {
     res.writeStatus('404 Not Found').end('no such page')
   })
-  const { port } = await listen(app, '127.0.0.1', 0)
+  const { port } = await app.listen('127.0.0.1', 0)
   roll.start()
   return {
-    ...{ world, hub, roll, tickets, failures, port, app, pollers, reach: socketIo.reach },
-    url: `ws://127.0.0.1:${port}/ws`,
-    origin: `http://127.0.0.1:${port}`,
+    ...{ world, hub, clock, roll, tickets, failures, port, app, pollers, reach: socketIo.reach },
+    url: `${tls === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}/ws`,
+    origin: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     async stop() {
       roll.stop()
       hub.stop()

@@ -18,7 +18,7 @@ import { Gateway } from '../../server/inbound/gateway.ts'
 import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
 import { Outcomes } from '../../server/inbound/outcomes.ts'
 import type { Identity, Session, Verified } from '../../server/inbound/session.ts'
-import { SessionRoll } from '../../server/inbound/session-roll.ts'
+import { ROLL_LIMITS, SessionRoll } from '../../server/inbound/session-roll.ts'
 import { Tickets } from '../../server/inbound/tickets.ts'
 import type { DropPage } from '../../server/outbound/drop-view.ts'
 import { DropReader } from '../../server/outbound/drop-view-reader.ts'
@@ -149,7 +149,8 @@ export class EdgeWorld {
   readonly roll: SessionRoll
   readonly gateway: Gateway
 
-  constructor(limits?: SessionLimits) {
+  /** `broadcaster`: for peers that are real sockets; without it the peers of connect() hear. */
+  constructor(limits?: SessionLimits, broadcaster?: Broadcaster) {
     const { clock } = this
     const log = {
       info: (event: string) => this.logged.push(event),
@@ -169,7 +170,7 @@ export class EdgeWorld {
       states: (ids: readonly OrderId[]) =>
         this.#asks('states', () => new Map([...this.rows].filter(([id]) => ids.includes(id)))),
     }
-    const broadcaster: Broadcaster = {
+    const toPeers: Broadcaster = {
       broadcast: (topic, frame) => {
         this.broadcasts.push({ topic, frame })
         for (const peer of this.#peers) if (peer.topics.has(topic)) peer.sendFrame(frame)
@@ -179,7 +180,7 @@ export class EdgeWorld {
       clock,
       random,
       log,
-      broadcaster,
+      broadcaster: broadcaster ?? toPeers,
       reader: new DropReader(pages, ledger, clock),
       mine: new Mine(orders, clock),
       viewers: {
@@ -198,7 +199,7 @@ export class EdgeWorld {
         },
       },
     })
-    this.roll = new SessionRoll(clock, random)
+    this.roll = new SessionRoll(clock, random, ROLL_LIMITS, this.hub)
     this.gateway = new Gateway({
       clock,
       random,

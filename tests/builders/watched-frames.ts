@@ -41,6 +41,11 @@ export class WatchedFrames {
     return [...this.#shown.values()].flat().filter((one) => one.what === what).length
   }
 
+  /** The same of one watcher. */
+  of(watcher: string, what: Shown['what']): number {
+    return this.#shown.get(watcher)?.filter((one) => one.what === what).length ?? 0
+  }
+
   #note(watcher: string, message: Down): void {
     if (message.type === 'receipt') {
       this.verdicts.set(message.verdict, (this.verdicts.get(message.verdict) ?? 0) + 1)

@@ -273,7 +273,7 @@ export function transportContract(way: Way): void {
     })
 
     it('[CC6] ends with 3008 for who does not read; the others hear everything, and who comes back misses nothing', async () => {
-      const node = await serve({ lookEveryMs: 10 })
+      const node = await serve({ lookEveryMs: 10, pauseAboveBytes: Number.POSITIVE_INFINITY })
       const [slow, fine] = [await greeted(node, 'slow'), await greeted(node, 'fine')]
       await Promise.all([slow, fine].map((called) => called.asks({ type: 'watch', id: 1, drop: SHOES })))
 
@@ -298,5 +298,37 @@ export function transportContract(way: Way): void {
       })
       await vi.waitFor(() => expect(seqsOf(back.heard).at(-1)).toBe(last), { timeout: 10_000 })
     }, 30_000)
+
+    it('[S18] spares a slow reader the news, and shows it the drop as it is when it has read what it had', async () => {
+      const node = await serve({ lookEveryMs: 10 })
+      const [slow, fine] = [await greeted(node, 'slow'), await greeted(node, 'fine')]
+      await Promise.all([slow, fine].map((called) => called.asks({ type: 'watch', id: 1, drop: SHOES })))
+
+      // Far more than it could leave unread.
+      const FRAMES = 3_000
+      await slow.stopReading()
+      for (let seq = 1; seq <= FRAMES; seq += 1) {
+        tell(node, seq, 'x'.repeat(4_000))
+        await new Promise((resolve) => setImmediate(resolve))
+        node.roll.look()
+      }
+      expect(node.roll.size).toBe(2)
+      slow.readOn()
+
+      await vi.waitFor(
+        () => {
+          const last = slow.heard.at(-1)
+          expect([last?.type, last?.type === 'snapshot' && last.position.seq]).toEqual(['snapshot', FRAMES])
+        },
+        { timeout: 20_000 },
+      )
+      tell(node, FRAMES + 1)
+      await vi.waitFor(() => expect(slow.heard.at(-1)).toMatchObject({ type: 'news', position: at(1, FRAMES + 1) }))
+      expect(slow.closed).toBeUndefined()
+      // Not every frame of the others: who polls is slow too when the node tells as fast as it can.
+      await vi.waitFor(() => expect(fine.heard.at(-1)).toMatchObject({ position: at(1, FRAMES + 1) }), {
+        timeout: 10_000,
+      })
+    }, 60_000)
   })
 }
