@@ -19,6 +19,8 @@ export interface NodePlan {
   onLog?: (line: string) => void
   /** Another program than the node's own: for tests that take a part out of it. */
   entry?: string
+  /** Another program than this process' own Node that runs it: for tests that put it into a network of its own. */
+  program?: string
 }
 
 export interface LocalNode {
@@ -48,6 +50,7 @@ const LAST_LINES = 12
 export async function startNode(plan: NodePlan): Promise<LocalNode> {
   const main = plan.entry ?? entryPoint()
   const child = fork(main, {
+    execPath: plan.program ?? process.execPath,
     env: { PATH: process.env.PATH, ...plan.env, LIVEDROP_NODE_ID: plan.nodeId },
     execArgv: [...NODE_FLAGS, ...(main.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [])],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { DropId } from '../../protocol/ids.ts'
 import { connectPostgres } from '../../storage/postgres.ts'
+import type { Loss } from '../partitions/node-network.ts'
 import type { FaultId } from './catalogue.ts'
 import type { Gate } from './gate.ts'
 import type { PlannedFault } from './plan.ts'
@@ -91,6 +92,12 @@ export const BLOWS: Record<FaultId, Blow> = {
     await pause(forMs)
     await world.server('nats').restart()
   },
+  F24: partitioned(() => ({ what: 'everything' })),
+  F24_redis: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.redis.port] })),
+  F24_nats: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.nats.port] })),
+  F24_deaf: partitioned(() => ({ what: 'received' })),
+  F24_mute: partitioned(() => ({ what: 'sent' })),
+  F24_loss: partitioned(() => ({ what: 'one in ten' })),
   F25: atGates('nats', (gate, at) => gate.loseReplies(at % 2 === 0 ? 'cut' : 'half-closed')),
   F26: atGates('nats', (gate) => gate.hold()),
   F28: async ({ world, begun }, { forMs }) => {
@@ -117,7 +124,8 @@ async function victim({ world, drop, begun }: Arena, { who }: PlannedFault): Pro
   if (up.length < 2) return undefined
 
   const owner = await world.owner(drop)
-  const chosen = who === 'owner' ? owner : up[Math.floor(who * up.length)]
+  const other = up.find((place) => place !== owner)
+  const chosen = who === 'owner' ? owner : who === 'other' ? other : up[Math.floor(who * up.length)]
   if (chosen === undefined || chosen.state !== 'up') return undefined
 
   begun(chosen === owner ? 'the owner' : 'another node')
@@ -176,6 +184,20 @@ async function rowLocked({ world, drop, begun }: Arena, { forMs }: PlannedFault)
     })
   } finally {
     await other.close()
+  }
+}
+
+/** The cable to one node loses packets. It runs on, so it is not hurt: it must not end by itself. */
+function partitioned(loss: (place: Place) => Loss): Blow {
+  return async (arena, fault) => {
+    const place = await victim(arena, fault)
+    const network = place?.network
+    if (place === undefined || network === undefined) return
+
+    network.lose(loss(place))
+    await pause(fault.forMs)
+    if (network.lost() === 0) arena.world.surprises.push(`${fault.id} lost no packet`)
+    network.mend()
   }
 }
 

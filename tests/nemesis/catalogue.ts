@@ -95,10 +95,22 @@ export const FAULTS = {
   F36: { what: 'every client cut off', target: 'clients', takes: 'nothing', forMs: AT_ONCE, gapMs: 3_000 },
 } as const satisfies Record<string, FaultKind>
 
-export type FaultId = keyof typeof FAULTS
-export const FAULT_IDS = Object.keys(FAULTS) as FaultId[]
-export const kindOf = (id: FaultId): FaultKind => FAULTS[id]
+/** What takes nodes in networks of their own: never part of a plan by chance. What a cut node has in memory is out of reach. */
+export const PARTITIONS = {
+  F24: { what: 'node cut from everything', target: 'node', takes: 'journal', forMs: [5_000, 5_000], gapMs: 3_500 },
+  F24_redis: { what: 'node cut from Redis', target: 'node', takes: 'journal', forMs: [3_000, 3_000], gapMs: 3_500 },
+  F24_nats: { what: 'node cut from NATS', target: 'node', takes: 'journal', forMs: [5_000, 5_000], gapMs: 6_000 },
+  F24_deaf: { what: 'node hears nothing', target: 'node', takes: 'journal', forMs: [3_000, 3_000], gapMs: 3_500 },
+  F24_mute: { what: 'node is not heard', target: 'node', takes: 'journal', forMs: [3_000, 3_000], gapMs: 3_500 },
+  F24_loss: { what: 'one packet of ten lost', target: 'node', takes: 'nothing', forMs: [3_000, 3_000], gapMs: 1_500 },
+} as const satisfies Record<string, FaultKind>
 
-export function isFaultId(text: string): text is FaultId {
+/** What may be dealt anywhere. */
+export type CommonFaultId = keyof typeof FAULTS
+export type FaultId = CommonFaultId | keyof typeof PARTITIONS
+export const FAULT_IDS = Object.keys(FAULTS) as CommonFaultId[]
+export const kindOf = (id: FaultId): FaultKind => ({ ...FAULTS, ...PARTITIONS })[id]
+
+export function isFaultId(text: string): text is CommonFaultId {
   return Object.hasOwn(FAULTS, text)
 }

@@ -24,13 +24,18 @@ export class Gate {
     this.#server = createServer({ noDelay: true }, (node) => this.#open(node, storePort))
   }
 
-  static async open(storePort: number): Promise<Gate> {
+  /** `host`: where the node finds it. */
+  static async open(storePort: number, host = '127.0.0.1'): Promise<Gate> {
     const gate = new Gate(storePort)
     await new Promise<void>((resolve, reject) => {
       gate.#server.once('error', reject)
-      gate.#server.listen(0, '127.0.0.1', resolve)
+      gate.#server.listen(0, host, resolve)
     })
     return gate
+  }
+
+  get host(): string {
+    return (this.#server.address() as AddressInfo).address
   }
 
   get port(): number {

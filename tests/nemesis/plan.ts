@@ -13,8 +13,8 @@ export interface PlannedFault {
   id: FaultId
   atMs: number
   forMs: number
-  /** Of faults that meet one node: the drop's owner, or one of those that are up, from 0 to below 1. */
-  who: 'owner' | number
+  /** Of faults that meet one node: the drop's owner, one that is not, or one of those that are up, from 0 to below 1. */
+  who: 'owner' | 'other' | number
 }
 
 /** An order that somebody means to place. `then`: what they do besides, once it was accepted. */

@@ -22,11 +22,15 @@ import { type DropKeys, keysUnder } from '../../storage/ledger/keys.ts'
 import { RedisLedger } from '../../storage/ledger/redis-ledger.ts'
 import { connectPostgres, type Postgres } from '../../storage/postgres.ts'
 import { connectRedis, type RedisConnection } from '../../storage/redis.ts'
+import { NodeNetwork } from '../partitions/node-network.ts'
 import type { ControlName } from './controls.ts'
 import { Gate } from './gate.ts'
 
 export interface Place {
+  host: string
   port: number
+  /** Where a node has one of its own. */
+  network: NodeNetwork | undefined
   gates: Record<ServerName, Gate>
   node: LocalNode | undefined
   /** `hurt`: up, but stopped or leaving. */
@@ -36,6 +40,8 @@ export interface Place {
 export interface WorldOptions {
   nodes?: number
   control?: ControlName | undefined
+  /** Each node in a network namespace of its own, whose cable can be cut. It takes root. */
+  apart?: boolean
   onLog?: ((line: string) => void) | undefined
 }
 
@@ -52,7 +58,7 @@ export class HurtableWorld {
   readonly postgres: Postgres
   readonly ledger: RedisLedger
   readonly keysOf: (drop: DropId) => DropKeys = keysUnder(PREFIX)
-  /** Nodes that ended although nobody had hurt them. */
+  /** What nobody meant: nodes that ended although nobody had hurt them, cuts that cut nothing. */
   readonly surprises: string[] = []
   readonly #options: WorldOptions
   readonly #secret: string
@@ -83,11 +89,15 @@ export class HurtableWorld {
     const postgres = connectPostgres(stack.databaseUrl, { max: 2, name: 'nemesis', statementMs: 60_000 })
     const places: Place[] = []
     for (let n = 0; n < (options.nodes ?? 3); n += 1) {
+      const network = options.apart === true ? new NodeNetwork() : undefined
       const [redisGate, nats, postgresGate] = await Promise.all(
-        [stack.redisUrl, stack.natsUrl, stack.databaseUrl].map((url) => Gate.open(Number(new URL(url).port))),
+        [stack.redisUrl, stack.natsUrl, stack.databaseUrl].map((url) =>
+          Gate.open(Number(new URL(url).port), network?.ourAddress),
+        ),
       )
       if (redisGate === undefined || nats === undefined || postgresGate === undefined) throw new Error('no gate')
       places.push({
+        ...{ host: network?.nodeAddress ?? '127.0.0.1', network },
         ...{ port: await freePort(), gates: { redis: redisGate, nats, postgres: postgresGate } },
         ...{ node: undefined, state: 'down' },
       })
@@ -104,7 +114,7 @@ export class HurtableWorld {
   }
 
   get urls(): string[] {
-    return this.places.map(({ port }) => `ws://127.0.0.1:${port}/ws`)
+    return this.places.map(({ host, port }) => `ws://${host}:${port}/ws`)
   }
 
   server(name: ServerName): LocalServer {
@@ -126,7 +136,8 @@ export class HurtableWorld {
   async creator(): Promise<Creator> {
     if (this.#creator !== undefined) return this.#creator
 
-    const url = `http://127.0.0.1:${this.places[0]?.port}`
+    const [first] = this.places
+    const url = `http://${first?.host}:${first?.port}`
     const account = { email: `creator-${randomUUID()}@example.com`, password: randomUUID(), displayName: 'Nemesis' }
     const signedIn = await call({ url, token: '' }, 'POST', '/v1/auth/register', { ...account, role: 'creator' })
     this.#creator = new Creator({ url, token: (signedIn as { token: string }).token })
@@ -163,7 +174,8 @@ export class HurtableWorld {
 
   /** Everything that was done is undone; resolves when all nodes and stores are there again. */
   async heal(): Promise<void> {
-    for (const { gates, node } of this.places) {
+    for (const { gates, network, node } of this.places) {
+      network?.mend()
       for (const gate of Object.values(gates)) gate.mend()
       node?.kill('SIGCONT')
     }
@@ -179,6 +191,7 @@ export class HurtableWorld {
     for (const node of nodes) node.kill('SIGKILL')
     await Promise.all(nodes.map(({ exited }) => exited))
     await Promise.all(this.places.flatMap(({ gates }) => Object.values(gates).map((gate) => gate.close())))
+    for (const { network } of this.places) network?.remove()
     await Promise.all([this.redis.close(), this.postgres.close()])
     await this.stack.stop()
     removeDataFolder(this.dataDir)
@@ -195,7 +208,7 @@ export class HurtableWorld {
         REDIS_URL: through(this.stack.redisUrl, place.gates.redis),
         NATS_URL: through(this.stack.natsUrl, place.gates.nats),
         DATABASE_URL: through(this.stack.databaseUrl, place.gates.postgres),
-        LIVEDROP_HOST: '127.0.0.1',
+        LIVEDROP_HOST: place.host,
         LIVEDROP_PORT: String(place.port),
         LIVEDROP_JWT_SECRET: this.#secret,
         LIVEDROP_LOG_LEVEL: 'info',
@@ -204,6 +217,7 @@ export class HurtableWorld {
         ...(control === undefined ? {} : { NEMESIS_CONTROL: control, NEMESIS_REDIS_URL: this.stack.redisUrl }),
       },
       ...(onLog === undefined ? {} : { onLog: (line: string) => onLog(`[${name}] ${line}`) }),
+      ...(place.network === undefined ? {} : { program: place.network.program }),
       ...(control === undefined ? {} : { entry: fileURLToPath(new URL('./controlled-node.ts', import.meta.url)) }),
     })
     place.node = node
@@ -220,5 +234,6 @@ export class HurtableWorld {
 function through(url: string, gate: Gate): string {
   const address = new URL(url)
   address.port = String(gate.port)
+  address.hostname = gate.host
   return address.href
 }
