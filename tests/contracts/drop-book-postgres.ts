@@ -60,8 +60,9 @@ async function readWritten(sql: Sql, drop: DropId): Promise<Written> {
     select id, state, reason from orders where drop_id = ${drop}`
   const held = await sql<{ buyer: string; sku: string; units: number }[]>`
     select buyer_id as buyer, sku, units from drop_buyers where drop_id = ${drop}`
+  // What the room's entries say; events of the stock are Postgres' own (tests/stock-events.pg.test.ts).
   const events = await sql<{ kind: string }[]>`select kind from creator_events
-    where drop_id = ${drop} and kind <> 'drop_scheduled' order by id`
+    where drop_id = ${drop} and kind in ('drop_started', 'drop_closed', 'drop_cancelled') order by id`
   const told = await sql<{ text: string }[]>`
     select concat_ws(' ', kind, t ->> 'orderId', t ->> 'reason') as text
     from outbox, jsonb_array_elements(body) t where drop_id = ${drop} and kind like 'order%'
