@@ -50,7 +50,7 @@ function shakes(port: number, versions: { minVersion?: SecureVersion; maxVersion
   })
 }
 
-/** Checks the certificate as any client does: it trusts this one and no other. */
+/** Checks the certificate as every client does: it trusts this one and no other. */
 async function phone(node: EdgeNode, { certificate: ca }: Pem) {
   const socket = new WebSocket(node.url, ['livedrop.v1.json', 'bearer.token-of-ana'], { ca })
   const heard: { type: string }[] = []
