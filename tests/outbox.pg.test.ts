@@ -20,12 +20,12 @@ afterAll(() => database.close())
 /** Three rows: a confirmed pair, a revoked one, and a phase. */
 beforeEach(async () => {
   const { book, plan } = postgresWorld(database.sql)
-  drop = (await plan({ stock: { shoe: 2 } })).drop
+  drop = (await plan({ stock: { shoe: 3 } })).drop
   await database.sql`delete from outbox`
   await book.write(drop, [
     order(drop, 'ana', at(1, 1)),
     order(drop, 'ben', at(1, 2)),
-    order(drop, 'cem', at(1, 3)),
+    order(drop, 'cem', at(1, 3), { shoe: 2 }),
     phase('paused', at(1, 4)),
   ])
 })
