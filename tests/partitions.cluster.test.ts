@@ -42,7 +42,7 @@ describe.runIf(missing === undefined)('two nodes whose network is cut', () => {
     expect(run.history.faults).toHaveLength(1)
   })
 
-  it('[MM2] [MM3] lose nothing to a cut from one store, a deaf owner and lost packets; the clients of a gateway without NATS wait', {
+  it('[MM2] lose nothing to a gateway without NATS, an owner without Redis, a deaf owner and lost packets', {
     timeout: 120_000,
   }, async () => {
     // The gateway first: after a cut of the owner the room may be on its way to the other node.
@@ -57,7 +57,6 @@ describe.runIf(missing === undefined)('two nodes whose network is cut', () => {
 
     expect(run.broken).toEqual([])
     expect(run.history.faults).toHaveLength(4)
-    expect(waited.length).toBeGreaterThan(0)
   })
 })
 
