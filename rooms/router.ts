@@ -6,10 +6,10 @@
  */
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import type { Directory, Woken } from './directory.ts'
-import { pending, RETRY_AFTER_MS } from './drop.ts'
 import type { ControlReply, ControlRequest, Letter, OrderReply, OrderRequest } from './letters.ts'
 import type { Posted } from './mailbox.ts'
 import type { Adjustment, Claim, Clock, Neighbours } from './ports.ts'
+import { pending, RETRY_AFTER_MS } from './replies.ts'
 
 /** What the edge asks of the rooms. */
 export interface Rooms {
