@@ -15,7 +15,7 @@ export type Known = Pick<Surrendered, 'position' | 'batch'>
 /** Why a room may not go on: a later owner, or a Redis that forgot. */
 export type Deposed = 'fenced' | 'lost'
 
-/** No call has this number, so a ledger that must be built anew is never taken for whole. */
+/** No call has this number, so nobody takes the ledger for whole. */
 const NEVER = Number.MAX_SAFE_INTEGER
 
 export class Bearings implements Known {
@@ -25,6 +25,7 @@ export class Bearings implements Known {
   #batch: number
   /** How many calls were made. */
   #calls: number
+  #isDisowned = false
 
   constructor({ epoch, seq, batch }: Pick<RoomState, 'epoch' | 'seq' | 'batch'>) {
     this.epoch = epoch
@@ -38,7 +39,7 @@ export class Bearings implements Known {
   }
 
   get batch(): number {
-    return this.#batch
+    return this.#isDisowned ? NEVER : this.#batch
   }
 
   /** For the next call. */
@@ -59,9 +60,9 @@ export class Bearings implements Known {
     this.#batch = batch
   }
 
-  /** What the ledger has is wrong, wherever it stands: whoever comes next must build it anew. */
+  /** What the ledger has is wrong, also after a call that is on its way: whoever comes next must build it anew. */
   disown(): void {
-    this.#batch = NEVER
+    this.#isDisowned = true
   }
 
   /** `behind`: a call of this room was carried out late, and its reply is still to be read. */
@@ -70,13 +71,13 @@ export class Bearings implements Known {
     if (answer.answer === 'fenced') return answer.epoch > this.epoch ? 'fenced' : 'lost'
     if (answer.answer === 'no_room') return 'lost'
     // Not what I know: Redis went back in time, and perhaps on from there. Later: a call of mine was carried out late.
-    return answer.batch < this.#batch ? 'lost' : 'behind'
+    return answer.batch < this.batch ? 'lost' : 'behind'
   }
 
   /** Reads where the ledger stands now. Throws when it cannot be read. */
   async look(ledger: Ledger, drop: DropId): Promise<Deposed | RoomState> {
     // What is known before the question: while it is on its way a call may move this room on.
-    const known = { position: this.position, batch: this.#batch }
+    const known = { position: this.position, batch: this.batch }
     const found = await ledger.read(drop)
     if (found === undefined) return 'lost'
     if (found.epoch > this.epoch) return 'fenced'
