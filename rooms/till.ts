@@ -13,6 +13,7 @@ import type { Phase } from '../protocol/verdicts.ts'
 import type { Bearings, Deposed } from './bearings.ts'
 import type { Journal } from './journal.ts'
 import type { ControlLetter, Letter, OrderLetter } from './letters.ts'
+import { pause } from './nap.ts'
 import type { NewsDesk } from './news-desk.ts'
 import type { AdjustAnswer, BatchAnswer, Clock, Entry, Ledger, Log, Refused, RoomState } from './ports.ts'
 import { controlReplyTo, refuse, replyTo } from './replies.ts'
@@ -166,7 +167,7 @@ export class Till {
         return await this.#catchUp()
       } catch {
         // Still away. Buyers who wait in the mailbox meet their deadline there and hear `pending`.
-        await new Promise<void>((resolve) => clock.after(waitMs, resolve))
+        await pause(clock, waitMs)
       }
     }
     return undefined
