@@ -5,18 +5,7 @@ import type { DropId } from '../protocol/ids.ts'
 import { controlOf } from '../rooms/drop.ts'
 import type { DropBook, Ledger } from '../rooms/ports.ts'
 import { ask, dropOf, sku } from './builders/people.ts'
-import { RoomWorld, type WorldNode } from './builders/room-world.ts'
-
-async function two(stock = 10) {
-  const world = new RoomWorld()
-  const drop = world.addDrop(dropOf('one'), { items: [{ sku: sku('shoe'), total: stock }] })
-  const [a, b] = [world.node('n1'), world.node('n2')]
-  await world.clock.advance(2_000)
-  const waking = a.directory.wake(drop)
-  await world.clock.advance(500)
-  expect(await waking).toBe('here')
-  return { world, drop, a, b }
-}
+import { RoomWorld, twoNodes, type WorldNode } from './builders/room-world.ts'
 
 async function order(world: RoomWorld, node: WorldNode, drop: DropId, who: string): Promise<string> {
   for (let turn = 0; turn < 40; turn += 1) {
@@ -47,28 +36,6 @@ function around(world: RoomWorld, happen: (call: keyof Ledger, when: 'before' | 
         return answer
       },
   })
-}
-
-/** From now on this call is carried out only when the returned one is made. */
-function hold<Name extends 'ledger' | 'book'>(world: RoomWorld, name: Name, call: keyof RoomWorld[Name]): () => void {
-  let release: () => void = () => undefined
-  const held = new Promise<void>((resolve) => {
-    release = resolve
-  })
-  const store = world[name]
-  const holding = new Proxy(store, {
-    get: (target, called) => {
-      const method: unknown = Reflect.get(target, called)
-      if (typeof method !== 'function') return method
-      if (called !== call) return method.bind(target)
-      return async (...args: unknown[]) => {
-        await held
-        return method.apply(target, args)
-      }
-    },
-  })
-  Object.assign(world, { [name]: holding })
-  return release
 }
 
 /** Postgres that does not answer this call, from now until the returned call; what it was asked then stays without an answer. */
@@ -103,12 +70,11 @@ function give(world: RoomWorld, call: 'order'): () => Promise<unknown> {
   return async () => late?.()
 }
 
-const sold = (world: RoomWorld, drop: DropId) => world.book.read(drop).items.get(sku('shoe'))?.sold
 const revoked = (world: RoomWorld) => world.events.filter((one) => one.event === 'order.revoked')
 
 describe('a room that has ended', () => {
   it('[Z5] is taken over with its own memory, also while its last batch has no answer from Postgres', async () => {
-    const { world, drop, a } = await two()
+    const { world, drop, a } = await twoNodes()
     await order(world, a, drop, 'ana')
     const image = world.memoryLedger.image()
     const goOn = hang(world, 'write')
@@ -120,14 +86,14 @@ describe('a room that has ended', () => {
 
     expect(await order(world, a, drop, 'bob')).toBe('duplicate')
     await world.clock.advance(1_000)
-    expect(sold(world, drop)).toBe(3)
+    expect(world.sold(drop)).toBe(3)
   })
 
   it('[Z5] surrenders its memory even when it is asked in the moment in which it ends', async () => {
-    const { world, drop, a } = await two()
+    const { world, drop, a } = await twoNodes()
     const goOn = hang(world, 'write')
     await order(world, a, drop, 'ana')
-    const release = hold(world, 'ledger', 'order')
+    const release = world.hold('ledger', 'order')
 
     const last = a.order(drop, ask(drop, 'bob'), 1_000)
     await world.clock.advance(10)
@@ -145,7 +111,7 @@ describe('a room that has ended', () => {
 
 describe('a call that comes late', () => {
   it('[FF1] to a Redis that went back to where it was sent is seen, though the seq is right', async () => {
-    const { world, drop, a } = await two()
+    const { world, drop, a } = await twoNodes()
     await order(world, a, drop, 'ana')
     const image = world.memoryLedger.image()
     const callLate = give(world, 'order')
@@ -158,12 +124,12 @@ describe('a call that comes late', () => {
 
     expect(await orders(world, a, drop, ['dan', 'bob', 'eve'])).toEqual(['accepted', 'duplicate', 'accepted'])
     await world.clock.advance(1_000)
-    expect([sold(world, drop), revoked(world)]).toEqual([4, []])
+    expect([world.sold(drop), revoked(world)]).toEqual([4, []])
     expect((await world.memoryLedger.read(drop))?.items).toEqual([{ sku: 'shoe', left: 6, limit: null }])
   })
 
   it('[FF1] does not cost the last unit to whom it was promised', async () => {
-    const { world, drop, a } = await two(2)
+    const { world, drop, a } = await twoNodes(2)
     await order(world, a, drop, 'ana')
     const image = world.memoryLedger.image()
     const callLate = give(world, 'order')
@@ -178,7 +144,7 @@ describe('a call that comes late', () => {
 
     expect(await orders(world, a, drop, ['bob', 'eve'])).toEqual(['duplicate', 'sold_out'])
     await world.clock.advance(1_000)
-    expect([sold(world, drop), revoked(world)]).toEqual([2, []])
+    expect([world.sold(drop), revoked(world)]).toEqual([2, []])
   })
 })
 
@@ -213,10 +179,10 @@ describe('a ledger that gave more than there is', () => {
 
   it('[FF4] is built anew also when it carries out a batch at that moment', async () => {
     const { world, drop, a } = await lying()
-    const write = hold(world, 'book', 'write')
+    const write = world.hold('book', 'write')
     const refused = a.order(drop, ask(drop, 'bob', both))
     await world.clock.advance(100)
-    const sell = hold(world, 'ledger', 'order')
+    const sell = world.hold('ledger', 'order')
     const last = a.order(drop, ask(drop, 'eve', { hat: 1 }))
     await world.clock.advance(100)
 
@@ -235,7 +201,7 @@ describe('a ledger that gave more than there is', () => {
 
 describe('a room that nobody orders from', () => {
   it('[Z6] sees within two seconds that Redis went back in time, and shows nothing that is sold', async () => {
-    const { world, drop, a } = await two()
+    const { world, drop, a } = await twoNodes()
     const image = world.memoryLedger.image()
     await orders(world, a, drop, ['ana', 'bob'])
 
@@ -250,7 +216,7 @@ describe('when Redis goes back in time in the middle of a rebuild', () => {
   it.each(['before', 'after'] as const)(
     '[Z7] no room opens that has forgotten its orders: %s the gate',
     async (when) => {
-      const { world, drop, a } = await two()
+      const { world, drop, a } = await twoNodes()
       await orders(world, a, drop, ['ana', 'bob'])
       let image = world.memoryLedger.image()
       let times = 0
@@ -270,7 +236,7 @@ describe('when Redis goes back in time in the middle of a rebuild', () => {
 
       expect(await orders(world, a, drop, ['ana', 'bob', 'eve'])).toEqual(['duplicate', 'duplicate', 'accepted'])
       await world.clock.advance(1_000)
-      expect(sold(world, drop)).toBe(3)
+      expect(world.sold(drop)).toBe(3)
     },
   )
 })
@@ -280,7 +246,7 @@ describe('when Redis forgets while the journal is out of reach', () => {
 
   /** The owner stopped with three orders that only it knows; the other node has built the room anew. */
   async function forgotten() {
-    const { world, drop, a, b } = await two()
+    const { world, drop, a, b } = await twoNodes()
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
     await orders(world, a, drop, fans)
     const thaw = a.freeze()
@@ -300,7 +266,7 @@ describe('when Redis forgets while the journal is out of reach', () => {
       thaw()
       await world.clock.advance(5_000)
 
-      expect([sold(world, drop), revoked(world)]).toEqual([4, []])
+      expect([world.sold(drop), revoked(world)]).toEqual([4, []])
       expect(await order(world, b, drop, 'late')).toBe(control === 'pause' ? 'paused' : 'closed')
     },
   )
@@ -315,11 +281,11 @@ describe('when Redis forgets while the journal is out of reach', () => {
     await world.clock.advance(8_000)
 
     expect(await orders(world, a, drop, fans)).toEqual(['duplicate', 'duplicate', 'duplicate'])
-    expect([sold(world, drop), revoked(world), world.book.read(drop).phase]).toEqual([4, [], 'closed'])
+    expect([world.sold(drop), revoked(world), world.book.read(drop).phase]).toEqual([4, [], 'closed'])
   })
 
   it('[Z10] a node that is cut off waits for the bus before it builds a room without the others', async () => {
-    const { world, drop, a, b } = await two()
+    const { world, drop, a, b } = await twoNodes()
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
     await orders(world, a, drop, fans)
 
