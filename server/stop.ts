@@ -14,6 +14,7 @@ import type { Members } from '../bus/members.ts'
 import type { Agenda } from '../rooms/agenda.ts'
 import type { Debts } from '../rooms/debts.ts'
 import type { Directory } from '../rooms/directory.ts'
+import { pause } from '../rooms/nap.ts'
 import type { Unwinding } from '../rooms/unwinding.ts'
 import type { RedisClock } from '../storage/redis-clock.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -85,6 +86,6 @@ export async function stopInOrder(parts: Parts, graceMs: number): Promise<void> 
 async function answered({ http, clock }: Pick<Parts, 'http' | 'clock'>, withinMs: number): Promise<void> {
   const untilMs = clock.monotonicMs() + withinMs
   while (http.inFlight > 0 && clock.monotonicMs() < untilMs) {
-    await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve))
+    await pause(clock, LOOK_MS)
   }
 }
