@@ -78,6 +78,7 @@ import { Notices } from './outbound/notices.ts'
 import { OutboxPublisher } from './outbound/outbox-publisher.ts'
 import { announceTouches, hearTouches } from './outbound/touch-ears.ts'
 import { stopInOrder } from './stop.ts'
+import { watchStoreSettings } from './store-settings.ts'
 import { readCertificate } from './transports/certificate.ts'
 import { watchCertificate } from './transports/certificate-watch.ts'
 import { RenewableApp } from './transports/edge-app.ts'
@@ -218,6 +219,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
     ...{ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll },
     limits: admission.sessions,
   })
+  ears.push(watchStoreSettings({ redis: readRedis, sql: edgePostgres.sql, log }, clock))
   const health = new Health(
     {
       redis: () => readRedis.call(readTimeMs),
