@@ -258,15 +258,15 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
 
   // --- the door ------------------------------------------------------------------------------------------------------
   const { addresses, rest, door } = admission
-  const sockets = { gateway, log, origins: config.origins, door: { keeper: door, addresses } }
+  const { httpsOnly, origins } = config
+  const sockets = { gateway, log, origins, httpsOnly, door: { keeper: door, addresses } }
   serveNative(app, sockets)
   const { fanout } = stores
   const socketIo = fanout && serveSocketIo(app, { ...sockets, pollers, fanout })
   const http = new Http({
     ...{ routes, tokens, log, addresses, kept, admission: rest },
-    origins: config.origins,
+    ...{ origins, httpsOnly },
     touched: announceTouches(wire, [kept, dropPages]),
-    httpsOnly: config.httpsOnly,
   })
   http.attach(app)
   loopDelay.start()
