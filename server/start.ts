@@ -85,6 +85,7 @@ import { OutboxPublisher } from './outbound/outbox-publisher.ts'
 import { announceTouches, hearTouches } from './outbound/touch-ears.ts'
 import { Reconciler } from './reconciler.ts'
 import { stopInOrder } from './stop.ts'
+import { watchStoreSettings } from './store-settings.ts'
 import { readCertificate } from './transports/certificate.ts'
 import { watchCertificate } from './transports/certificate-watch.ts'
 import { RenewableApp } from './transports/edge-app.ts'
@@ -233,6 +234,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     ...{ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll },
     limits: admission.sessions,
   })
+  ears.push(watchStoreSettings({ redis: readRedis, sql: edgePostgres.sql, log }, clock))
   const health = new Health(
     {
       redis: () => readRedis.call(readTimeMs),
@@ -271,15 +273,15 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
 
   // --- the door ------------------------------------------------------------------------------------------------------
   const { addresses, rest, door } = admission
-  const sockets = { gateway, log, origins: config.origins, door: { keeper: door, addresses } }
+  const { httpsOnly, origins } = config
+  const sockets = { gateway, log, origins, httpsOnly, door: { keeper: door, addresses } }
   serveNative(app, sockets)
   const { fanout } = stores
   const socketIo = fanout && serveSocketIo(app, { ...sockets, pollers, fanout })
   const http = new Http({
     ...{ routes, tokens, log, addresses, kept, admission: rest },
-    origins: config.origins,
+    ...{ origins, httpsOnly },
     touched: announceTouches(wire, [kept, dropPages]),
-    httpsOnly: config.httpsOnly,
   })
   http.attach(app)
   addReadings(meter, { roll, directory, hub, remote, http, loopDelay, publisher, health })
