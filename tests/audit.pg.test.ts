@@ -41,7 +41,7 @@ beforeEach(async () => {
   const taken = await book.take(drop, NODE_A)
   const fenced = await book.fence(drop, taken?.epoch ?? 0)
   if (fenced === undefined) throw new Error('not fenced')
-  const opened = await ledger.rebuild(drop, 1, NODE_A, fenced.seed, fenced.opIds)
+  const opened = await ledger.rebuild(drop, 1, NODE_A, fenced.seed)
   expect(opened).toEqual({ answer: 'opened' })
 
   await accept(0, [ask(drop, 'ana', { shoe: 2, hat: 1 }), ask(drop, 'ben'), ask(drop, 'cem', { hat: 2 })])
