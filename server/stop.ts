@@ -23,6 +23,7 @@ import type { SessionRoll } from './inbound/session-roll.ts'
 import type { NodeLog } from './log.ts'
 import type { Hub } from './outbound/hub.ts'
 import type { OutboxPublisher } from './outbound/outbox-publisher.ts'
+import type { Reconciler } from './reconciler.ts'
 import type { Http } from './transports/http.ts'
 import type { Listener } from './transports/http-listener.ts'
 
@@ -33,6 +34,7 @@ export interface Parts {
   agenda: Agenda
   debts: Debts
   unwinding: Unwinding
+  reconciler: Reconciler
   directory: Directory
   roll: SessionRoll
   hub: Hub
@@ -63,7 +65,7 @@ export async function stopInOrder(parts: Parts, graceMs: number): Promise<void> 
   members.withdraw()
   await Promise.all([
     directory.close(graceMs * ROOMS_SHARE),
-    ...[agenda, debts, parts.unwinding].map((worker) => worker.stop()),
+    ...[agenda, debts, parts.unwinding, parts.reconciler].map((worker) => worker.stop()),
   ])
   await roll.goaway(graceMs * PEERS_SHARE)
   listener.stop()

@@ -2,8 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
+import { formatLines } from '../protocol/lines.ts'
 import { controlOf } from '../rooms/drop.ts'
 import type { DropBook, Ledger } from '../rooms/ports.ts'
+import type { LedgerImage } from '../storage/ledger/memory-ledger.ts'
 import { ask, dropOf, sku } from './builders/people.ts'
 import { RoomWorld, twoNodes, type WorldNode } from './builders/room-world.ts'
 
@@ -239,6 +241,32 @@ describe('when Redis goes back in time in the middle of a rebuild', () => {
       expect(world.sold(drop)).toBe(3)
     },
   )
+
+  it('[Z7, FF7] and none that would take units back a second time', async () => {
+    const { world, drop, a } = await two()
+    const more = [{ sku: sku('shoe'), qty: 5 }]
+    const restock = async () => {
+      const done = a.router.control(drop, 'more', { kind: 'restock', lines: formatLines(more) }, 1_000)
+      await world.clock.advance(1_000)
+      return (await done).done
+    }
+    await world.book.restock(drop, 'more', more)
+    const first = await restock()
+    let image: LedgerImage | undefined
+    let loads = 0
+    around(world, (call, moment) => {
+      if (moment === 'before') return
+      if (call === 'clear') image ??= world.memoryLedger.image()
+      if (call === 'load') loads += 1
+      if (call === 'load' && loads === 1 && image !== undefined) world.memoryLedger.restore(image)
+    })
+
+    world.memoryLedger.wipe()
+    await world.clock.advance(3_000)
+
+    expect([first, await restock()]).toEqual(['applied', 'repeated'])
+    expect((await world.memoryLedger.read(drop))?.items).toMatchObject([{ left: 15 }])
+  })
 })
 
 describe('when Redis forgets while the journal is out of reach', () => {

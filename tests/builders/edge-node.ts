@@ -22,9 +22,16 @@ export const ORIGIN = 'https://drops.example'
 
 export type EdgeNode = Awaited<ReturnType<typeof edgeNode>>
 
+export interface EdgeOptions {
+  fanout?: RedisFanout
+  door?: Door
+  tls?: CertificateFiles
+  httpsOnly?: boolean
+}
+
 export async function edgeNode(
   limits: Partial<RollLimits & SocketIoLimits> = {},
-  { fanout, door, tls }: { fanout?: RedisFanout; door?: Door; tls?: CertificateFiles } = {},
+  { fanout, door, tls, httpsOnly = false }: EdgeOptions = {},
 ) {
   const world = new EdgeWorld()
   world.addDrop(SHOES)
@@ -47,12 +54,12 @@ export async function edgeNode(
     },
     rooms: { order: async (drop, claim) => world.order(drop, claim) },
   })
-  serveNative(app, { gateway, log, origins: [ORIGIN] })
   const origins = [ORIGIN]
+  serveNative(app, { gateway, log, origins, httpsOnly, ...(door === undefined ? {} : { door }) })
   const socketIo = serveSocketIo(
     app,
     {
-      ...{ gateway, pollers, log, origins },
+      ...{ gateway, pollers, log, origins, httpsOnly },
       ...(fanout === undefined ? {} : { fanout }),
       ...(door === undefined ? {} : { door }),
     },
