@@ -153,6 +153,9 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
       listen: (drop, hear) => viewerCounts.listen(drop, hear),
     },
   })
+  bus.onState((connected) => {
+    if (connected) hub.heardNothing()
+  })
   const roll: SessionRoll = new SessionRoll(clock, random, ROLL_LIMITS, hub)
   const settlements = new WaitingBuyers()
   const settled = (list: readonly Settled[]) => {
