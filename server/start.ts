@@ -21,6 +21,7 @@ import { Debts } from '../rooms/debts.ts'
 import { Directory } from '../rooms/directory.ts'
 import { RETRY_AFTER_MS } from '../rooms/drop.ts'
 import type { Settled } from '../rooms/ports.ts'
+import { Reach } from '../rooms/reach.ts'
 import { Replanning } from '../rooms/replanning.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
@@ -44,6 +45,7 @@ import { Outbox } from '../storage/outbox/outbox.ts'
 import { RedisPaces } from '../storage/paces/redis-paces.ts'
 import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
+import { RedisRollCall } from '../storage/roll/redis-roll-call.ts'
 import { PostgresStockBook } from '../storage/stock/stock-book.ts'
 import { admissionOf } from './admission.ts'
 import { docsRoutes } from './api/docs.ts'
@@ -177,6 +179,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
     limits: ROOM_LIMITS,
     pace: admission.buyers,
     rooms: () => rooms,
+    mayTake: () => reach.mayTake,
   })
   const rooms = new Router({
     ...{ directory, neighbours, preferred, clock, node },
@@ -184,6 +187,11 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   })
   ears.push(serveNeighbours(wire, self))
   members.start()
+  const reach: Reach = new Reach({
+    ...{ roll: new RedisRollCall(leaseRedis, prefix, () => clock.nowMs()), clock, log, node },
+    unheardMs: () => members.unheardMs,
+    giveUp: () => directory.giveUp(),
+  })
   const agenda = new Agenda({ ...{ book, leases, directory, preferred, clock, node, log } })
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
   const debts = new Debts({ book: stock, rooms, clock, log })
@@ -284,7 +292,21 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
       loopDelay.stop()
       return stopInOrder(
         {
-          ...{ health, listener, http, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher },
+          ...{
+            health,
+            listener,
+            http,
+            agenda,
+            debts,
+            unwinding,
+            directory,
+            reach,
+            roll,
+            hub,
+            members,
+            ears,
+            publisher,
+          },
           ...{ app, socketIo, clock, stores, log },
         },
         config.graceMs,
