@@ -24,6 +24,7 @@
 import type { DropId, IdempotencyKey, NodeId, OrderId, UserId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
 import { comparePositions, type Position } from '../protocol/position.ts'
+import { isBehind, type Known } from './bearings.ts'
 import { uniteEntries } from './journal.ts'
 import { orderIdOf } from './order-id.ts'
 import type {
@@ -40,7 +41,7 @@ import type {
   Taken,
   WriteOutcome,
 } from './ports.ts'
-import { isBehind, type RoomStart } from './room.ts'
+import type { RoomStart } from './room.ts'
 
 export interface TakeoverWorld {
   ledger: Ledger
@@ -85,9 +86,6 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   const all = [...memories, ...(await heardLate(world, drop, taken))]
   return rebuild(world, drop, taken, all, found)
 }
-
-/** How far a drop had come, as somebody knows it. */
-type Known = Pick<Surrendered, 'position' | 'batch'>
 
 const last = (known: readonly Known[]): Known | undefined =>
   [...known].sort((a, b) => comparePositions(a.position, b.position)).at(-1)
