@@ -170,6 +170,8 @@ export interface KeptOrder {
   position: Position
   /** False for revoked and cancelled ones: the key stays used, the units do not count. */
   holdsUnits: boolean
+  /** Of a cancelled one: the operation by which the ledger hears of it. */
+  givenBackBy?: string
 }
 
 export type OpenAnswer =

@@ -264,7 +264,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     ...{ nowMs, standingBook, standings, actions: new AdminActions(edgePostgres.sql) },
     publicKeys: () => (issuerKeys === undefined ? ring.publicKeys : []),
     accounts: new Accounts(edgePostgres.sql),
-    signIns: new SignIns(edgePostgres.sql),
+    signIns: new SignIns(edgePostgres.sql, nowMs),
     signInGuard: admission.signIns,
     creators: new Creators(edgePostgres.sql),
     follows,
