@@ -20,6 +20,8 @@ export interface AdmissionWorld {
   shared: Pick<RedisPaces, 'take'>
   /** Sockets that are open on this node. */
   sockets(): number
+  /** Of these: who waits to be greeted. */
+  greeting(): number
   loopDelayMs(): number
   monotonicMs(): number
   random(): number
@@ -60,6 +62,7 @@ export function admissionOf(world: AdmissionWorld): Admission {
       handshakes: paces(limits.handshakes),
       limits,
       sockets: world.sockets,
+      greeting: world.greeting,
       loopDelayMs: world.loopDelayMs,
       random: world.random,
       log,

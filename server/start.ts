@@ -118,6 +118,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
     ...{ limits: config.limits, trustedProxies: config.trustedProxies, random, log },
     shared: new RedisPaces(readRedis, prefix),
     sockets: () => roll.size,
+    greeting: () => gateway.greeting,
     loopDelayMs: () => loopDelay.p99Ms,
     monotonicMs: () => clock.monotonicMs(),
   })
@@ -214,7 +215,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   const tickets = new Tickets(ring, nowMs, standings)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
   const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
-  const gateway = new Gateway({
+  const gateway: Gateway = new Gateway({
     ...{ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll },
     limits: admission.sessions,
   })
