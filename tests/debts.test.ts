@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { DropId } from '../protocol/ids.ts'
 import { Debts } from '../rooms/debts.ts'
 import { cancelOf } from '../storage/stock/stock-book.ts'
+import { silent } from './builders/logs.ts'
 import { ask, buyer, dropOf, lines, sku } from './builders/people.ts'
 import { RoomWorld, type WorldNode } from './builders/room-world.ts'
 
@@ -24,8 +25,7 @@ async function order(world: RoomWorld, node: WorldNode, drop: DropId, who: strin
 }
 
 async function pay(world: RoomWorld, node: WorldNode) {
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
-  const paying = new Debts({ book: world.book, rooms: node.router, clock: world.clock, log }).pay()
+  const paying = new Debts({ book: world.book, rooms: node.router, clock: world.clock, log: silent }).pay()
   await world.clock.advance(4_000)
   await paying
   await world.clock.advance(1_000)
@@ -76,6 +76,26 @@ describe('what Postgres did and the ledger lacks', () => {
     const item = world.book.read(drop).items.get(sku('shoe'))
     expect(item).toMatchObject({ total: 7 })
     expect((await left(world, drop)) ?? -1).toBe(7 - (item?.sold ?? 0))
+  })
+
+  it('[E6] an order that is given back while the room is built anew is taken from its buyer once', async () => {
+    const { world, drop, a } = await sale()
+    expect(await order(world, a, drop, 'ana', 1, 'k1')).toBe('accepted')
+    expect(await order(world, a, drop, 'ana', 1, 'k2')).toBe('accepted')
+    // After the totals were read, and before this order was.
+    world.book.refuse((call) => {
+      if (call === 'keptOrders') void world.book.cancel(ask(drop, 'ana').orderId, buyer('ana'))
+      return undefined
+    })
+    world.memoryLedger.wipe()
+    await world.clock.advance(3_000)
+    world.book.refuse()
+    await pay(world, a)
+    await pay(world, a)
+
+    expect(await left(world, drop)).toBe(2)
+    expect(await order(world, a, drop, 'ana', 2, 'k3')).toBe('limit_reached')
+    expect(await order(world, a, drop, 'ana', 1, 'k3')).toBe('accepted')
   })
 
   it('[E6] units that come back are sold again, also to the one who gave them back, but not under the same key', async () => {

@@ -1,8 +1,8 @@
 /** The tree keeps itself: imports point one way, and each library has one door. */
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { trackedFiles } from './setup/tracked-files.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -29,17 +29,13 @@ const DOORS: Record<string, RegExp> = {
   '@node-rs/argon2': /^server\/inbound\/passwords\.ts$/,
   'socket.io': /^server\/transports\/socketio[a-z-]*\.ts$/,
   '@socket.io/redis-adapter': /^server\/transports\/socketio\.ts$/,
+  'prom-client': /^server\/metrics\/meter\.ts$/,
   pino: /^server\/log\.ts$/,
 }
 
 interface Import {
   file: string
   target: string
-}
-
-function sources(): string[] {
-  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts'], { cwd: ROOT, encoding: 'utf8' })
-  return listed.split('\n').filter((file) => file !== '')
 }
 
 function importsOf(file: string): Import[] {
@@ -49,7 +45,7 @@ function importsOf(file: string): Import[] {
 }
 
 const folderOf = (file: string) => file.split('/')[0] ?? ''
-const files = sources()
+const files = trackedFiles(ROOT, '*.ts')
 const product = files.filter((file) => folderOf(file) in MAY_SEE)
 const imports = product.flatMap(importsOf)
 

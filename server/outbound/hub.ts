@@ -13,6 +13,7 @@ import type { Position } from '../../protocol/position.ts'
 import type { RoomNews, Settled, Timer } from '../../rooms/ports.ts'
 import type { Session } from '../inbound/session.ts'
 import { Turns } from '../turns.ts'
+import { NEWS_MISSED_MS } from './drop-view-keeper.ts'
 import { Gallery, type GalleryWorld } from './hub-gallery.ts'
 import { Told } from './hub-told.ts'
 import type { Notices } from './notices.ts'
@@ -165,6 +166,11 @@ export class Hub {
         })
       }
     }
+  }
+
+  /** This node was cut off from the others and is not any more: whatever they said meanwhile was not heard. */
+  heardNothing(): void {
+    for (const { gallery } of this.#galleries.values()) void gallery.verify(NEWS_MISSED_MS)
   }
 
   // --- galleries -----------------------------------------------------------------------------------------------------------

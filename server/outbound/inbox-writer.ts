@@ -11,6 +11,7 @@
 import type { EventConsumer, Taken } from '../../bus/event-consumer.ts'
 import { fieldsOf, readBody, readList } from '../../bus/reading.ts'
 import { type DropId, isDropId, isOrderId, isUserId } from '../../protocol/ids.ts'
+import { Nap } from '../../rooms/nap.ts'
 import type { Clock, Log } from '../../rooms/ports.ts'
 import type { Inbox, OrderEnd } from '../../storage/inbox/inbox.ts'
 
@@ -34,12 +35,13 @@ type Ended = { kind: string; drop: DropId; ends: OrderEnd[] } | 'not_of_orders'
 
 export class InboxWriter {
   readonly #world: InboxWriterWorld
+  readonly #nap: Nap
   #stopping = false
   #writing: Promise<void> | undefined
-  #wake: (() => void) | undefined
 
   constructor(world: InboxWriterWorld) {
     this.#world = world
+    this.#nap = new Nap(world.clock)
   }
 
   start(): void {
@@ -49,7 +51,7 @@ export class InboxWriter {
   /** Ends what is being written; what was being asked for is answered to nobody, and comes again to another node. */
   async stop(): Promise<void> {
     this.#stopping = true
-    this.#wake?.()
+    this.#nap.end()
     await this.#writing
   }
 
@@ -58,7 +60,7 @@ export class InboxWriter {
       const taken = await this.#world.consumer.take(TAKE_MS)
       if (taken === 'nothing') continue
       if (taken === 'away') {
-        await this.#rest(TRY_AGAIN_MS)
+        await this.#nap.take(TRY_AGAIN_MS)
         continue
       }
       if (this.#stopping) return taken.again(0)
@@ -66,7 +68,7 @@ export class InboxWriter {
       const startedMs = this.#world.clock.monotonicMs()
       this.#writing = this.#write(taken)
       await this.#writing
-      await this.#rest(Math.min(REST_MAX_MS, REST_RATIO * (this.#world.clock.monotonicMs() - startedMs)))
+      await this.#nap.take(Math.min(REST_MAX_MS, REST_RATIO * (this.#world.clock.monotonicMs() - startedMs)))
     }
   }
 
@@ -82,19 +84,8 @@ export class InboxWriter {
     } catch (cause) {
       log.warn('inbox.not_written', { subject: taken.subject, cause: String(cause) })
       taken.again(TRY_AGAIN_MS)
-      await this.#rest(TRY_AGAIN_MS)
+      await this.#nap.take(TRY_AGAIN_MS)
     }
-  }
-
-  #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#world.clock.after(ms, resolve)
-      this.#wake = () => {
-        timer.cancel()
-        resolve()
-      }
-      if (this.#stopping) this.#wake()
-    })
   }
 }
 

@@ -17,13 +17,15 @@ import type { DropId, NodeId } from '../../protocol/ids.ts'
 import { Directory } from '../../rooms/directory.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import type { BuyerPace, Claim, Ledger, Log, RoomNews, Settled } from '../../rooms/ports.ts'
+import { Reach } from '../../rooms/reach.ts'
 import { ROOM_LIMITS } from '../../rooms/room.ts'
 import { Router } from '../../rooms/router.ts'
 import { MemoryLeases } from '../../storage/leases/memory-leases.ts'
 import { MemoryLedger } from '../../storage/ledger/memory-ledger.ts'
 import { MemoryDropBook, type MemoryDropSpec } from '../../storage/orders/memory-drop-book.ts'
+import { MemoryRollCall } from '../../storage/roll/memory-roll-call.ts'
 import { HandClock, START_MS } from './hand-clock.ts'
-import { creator, nodeOf, sku } from './people.ts'
+import { creator, dropOf, nodeOf, sku } from './people.ts'
 
 export interface Event {
   node: NodeId
@@ -34,6 +36,7 @@ export interface Event {
 export class RoomWorld {
   readonly clock = new HandClock()
   readonly leases = new MemoryLeases(this.clock.nowMs)
+  readonly roll = new MemoryRollCall(this.clock.nowMs)
   readonly memoryLedger = new MemoryLedger(this.leases, this.clock.nowMs)
   readonly book = new MemoryDropBook()
   readonly network = new MemoryNetwork({ after: (ms, call) => this.clock.after(ms, call) })
@@ -62,6 +65,44 @@ export class RoomWorld {
   node(name: string): WorldNode {
     return new WorldNode(this, nodeOf(name))
   }
+
+  /** Shoes, by what Postgres says. */
+  sold(drop: DropId): number | undefined {
+    return this.book.read(drop).items.get(sku('shoe'))?.sold
+  }
+
+  /** From now on this call of a store is carried out only when the returned one is made. */
+  hold<Name extends 'ledger' | 'book'>(name: Name, call: keyof RoomWorld[Name]): () => void {
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const holding = new Proxy(this[name], {
+      get: (store, called) => {
+        const method: unknown = Reflect.get(store, called)
+        if (typeof method !== 'function') return method
+        if (called !== call) return method.bind(store)
+        return async (...args: unknown[]) => {
+          await held
+          return method.apply(store, args)
+        }
+      },
+    })
+    Object.assign(this, { [name]: holding })
+    return release
+  }
+}
+
+/** Two nodes that know each other, and a drop whose room runs on the first. */
+export async function twoNodes(stock = 10) {
+  const world = new RoomWorld()
+  const drop = world.addDrop(dropOf('one'), { items: [{ sku: sku('shoe'), total: stock }] })
+  const [a, b] = [world.node('n1'), world.node('n2')]
+  await world.clock.advance(2_000)
+  const waking = a.directory.wake(drop)
+  await world.clock.advance(500)
+  if ((await waking) !== 'here') throw new Error('the room did not wake')
+  return { world, drop, a, b }
 }
 
 export class WorldNode {
@@ -70,6 +111,7 @@ export class WorldNode {
   readonly directory: Directory
   readonly router: Router
   readonly members: Members
+  readonly reach: Reach
   readonly neighbours: BusNeighbours
   #frozen: Promise<void> | undefined
 
@@ -110,6 +152,13 @@ export class WorldNode {
       pace: world.pace?.(),
       rooms: () => this.router,
       preferred: (drop) => this.members.preferred(drop),
+      mayTake: () => this.reach.mayTake,
+    })
+    this.reach = new Reach({
+      roll: this.#reached(() => world.roll),
+      unheardMs: () => this.members.unheardMs,
+      giveUp: () => this.directory.giveUp(),
+      ...{ clock, log, node },
     })
     this.router = new Router({
       directory: this.directory,
