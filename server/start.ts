@@ -132,6 +132,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     shared: new RedisPaces(readRedis, prefix),
     known: new KnownNetworks(readRedis, prefix),
     sockets: () => roll.size,
+    greeting: () => gateway.greeting,
     loopDelayMs: () => loopDelay.p99Ms,
     monotonicMs: () => clock.monotonicMs(),
   })
@@ -243,7 +244,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   const tickets = new Tickets(ring, nowMs, standings)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
   const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
-  const gateway = new Gateway({
+  const gateway: Gateway = new Gateway({
     ...{ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll },
     limits: admission.sessions,
   })
