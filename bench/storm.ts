@@ -8,13 +8,11 @@
  * `rush` is a real opening: a few hundred units, each fan orders once, within two seconds. `steady` is a closed loop on
  * stock without end, for throughput, with two orders of each fan on their way. Exit code 0: nothing oversold, nothing lost, every bar met.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openGround } from './ground.ts'
+import { report } from './report.ts'
 import { type Progress, type StormOptions, type StormResult, storm } from './storm-run.ts'
 import { stormRows } from './storm-table.ts'
-import { renderTable } from './table.ts'
 
 const { values: said } = parseArgs({
   options: {
@@ -64,19 +62,11 @@ try {
   await ground.close()
 }
 
-const rows = stormRows(result)
-if (said.out !== undefined) {
-  mkdirSync(dirname(said.out), { recursive: true })
-  writeFileSync(said.out, JSON.stringify(result, null, 2))
-}
-if (said.json) console.log(JSON.stringify(result, null, 2))
-else {
-  if (process.stdout.isTTY) process.stdout.write('\r\x1b[K')
-  console.log(`\n${renderTable(`Storm (${options.form}), ${options.sockets} sockets`, rows)}`)
-}
-const passed = rows.every((row) => row.pass !== false)
-say(passed ? '\nPASS' : '\nFAIL')
-process.exitCode = passed ? 0 : 1
+if (!said.json && process.stdout.isTTY) process.stdout.write('\r\x1b[K')
+report(`Storm (${options.form}), ${options.sockets} sockets`, stormRows(result), result, {
+  json: said.json,
+  out: said.out,
+})
 
 function showProgress({ phase, watching, accepted, confirmed, refused }: Progress): void {
   const line = `${phase.padEnd(9)}  watching ${watching}  accepted ${accepted}  confirmed ${confirmed}  refused ${refused}`

@@ -18,8 +18,8 @@ export interface Arena {
   world: HurtableWorld
   drop: DropId
   cutClients(): void
-  /** The fault has really begun: `to` says where. */
-  begun(to: string): void
+  /** The fault has really begun: `to` says where, `place` at which of the world's places. */
+  begun(to: string, place?: number): void
 }
 
 const HOUR_S = 3_600
@@ -103,6 +103,8 @@ export const BLOWS: Record<FaultId, Blow> = {
   F24: partitioned(() => ({ what: 'everything' })),
   F24_redis: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.redis.port] })),
   F24_nats: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.nats.port] })),
+  F24_postgres: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.postgres.port] })),
+  F24_reset: partitioned(() => ({ what: 'reset' })),
   F24_deaf: partitioned(() => ({ what: 'received' })),
   F24_mute: partitioned(() => ({ what: 'sent' })),
   F24_loss: partitioned(() => ({ what: 'one in ten' })),
@@ -146,7 +148,7 @@ async function victim({ world, drop, begun }: Arena, { who }: PlannedFault): Pro
   const chosen = who === 'owner' ? owner : who === 'other' ? other : up[Math.floor(who * up.length)]
   if (chosen === undefined || chosen.state !== 'up') return undefined
 
-  begun(chosen === owner ? 'the owner' : 'another node')
+  begun(chosen === owner ? 'the owner' : 'another node', world.places.indexOf(chosen))
   return chosen
 }
 

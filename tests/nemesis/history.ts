@@ -48,6 +48,8 @@ export interface Done {
   atMs: number
   undoneMs: number
   to: string
+  /** Of a fault of one node: its place in the world. */
+  place?: number | undefined
 }
 
 export interface History {

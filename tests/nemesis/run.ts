@@ -47,6 +47,10 @@ export interface RunOptions {
   /** What did not come in time may come later, and is then late and not lost. */
   lateWithinMs?: number
   say?: (line: string) => void
+  /** Each buyer keeps to one node, the first to the first, the second to the second and so on, whatever becomes of it. */
+  stay?: boolean
+  /** Shown the crowd a few times a second. */
+  look?: (buyers: readonly Buyer[], nowMs: number) => void
 }
 
 const GATHER_WITHIN_MS = 20_000
@@ -69,8 +73,13 @@ export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOpti
     ...{ items: plan.items, limitPerBuyer: plan.limitPerBuyer, opensAtMs: plan.opensAfterMs },
     ...{ attempts: [], told: [], rows: [], faults: [] },
   }
-  const buyers = people.map((who, at) => new Buyer({ urls: world.urls, drop, history, nowMs }, who, at))
-  const looking = setInterval(() => buyers.forEach((buyer) => void buyer.look()), LOOK_EVERY_MS)
+  const urlsFor = (at: number) =>
+    options.stay === true ? world.urls.slice(at % world.urls.length).slice(0, 1) : world.urls
+  const buyers = people.map((who, at) => new Buyer({ urls: urlsFor(at), drop, history, nowMs }, who, at))
+  const looking = setInterval(() => {
+    for (const buyer of buyers) buyer.look()
+    options.look?.(buyers, nowMs())
+  }, LOOK_EVERY_MS)
   try {
     if (!(await until(() => buyers.every(({ isIn }) => isIn), GATHER_WITHIN_MS)))
       throw new Error('the crowd did not gather')
@@ -149,8 +158,8 @@ function dealBlows(world: HurtableWorld, plan: Plan, battle: Battle): { blows: P
 
     busy.add(target)
     let done: Done | undefined
-    const begun = (to: string) => {
-      done = { id: fault.id, atMs: nowMs(), undoneMs: Number.POSITIVE_INFINITY, to }
+    const begun = (to: string, place?: number) => {
+      done = { id: fault.id, atMs: nowMs(), undoneMs: Number.POSITIVE_INFINITY, to, place }
       history.faults.push(done)
       say(`${fault.id} ${what}: ${to}`)
     }
