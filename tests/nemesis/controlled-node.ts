@@ -30,7 +30,7 @@ const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
     const { order, adjust } = RedisLedger.prototype
     const unseen = async (ledger: RedisLedger, drop: DropId, fence: Fence): Promise<Fence> => {
       const room = await ledger.read(drop)
-      return { ...fence, prevSeq: room?.seq ?? fence.prevSeq }
+      return { ...fence, prevSeq: room?.seq ?? fence.prevSeq, prevBatch: room?.batch ?? fence.prevBatch }
     }
     RedisLedger.prototype.order = async function (this: RedisLedger, drop, fence, claims) {
       return order.call(this, drop, await unseen(this, drop, fence), claims)

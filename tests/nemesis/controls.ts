@@ -19,7 +19,7 @@ export const CONTROLS = {
     ],
   },
   no_prev_seq: {
-    what: 'the ledger takes any seq for the one that the room has seen',
+    what: 'the ledger takes any seq, and any call, for the last that the room has seen',
     faults: [{ id: 'F8', atMs: 1_500, forMs: 300, who: 'owner' }],
   },
   epoch_in_redis: {
