@@ -54,7 +54,8 @@ export class NatsEventConsumer implements EventConsumer {
     if (!this.#there) return 'away'
 
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${subjects.eventStream}.${durable}`
-    const question = bytes(JSON.stringify({ batch: 1, expires: waitMs * NS_PER_MS }))
+    const patience = waitMs === 0 ? { no_wait: true } : { expires: waitMs * NS_PER_MS }
+    const question = bytes(JSON.stringify({ batch: 1, ...patience }))
     const pulled = await bus.pull(subject, question, waitMs + SILENCE_MS)
     if (pulled.heard !== 'answer') {
       this.#there = false
