@@ -11,11 +11,12 @@ RUN npm run -s build \
 
 FROM node:20-bookworm-slim
 WORKDIR /app
-ENV NODE_ENV=production
+# Metrics for a scraper in the same private network; only 8080 is for the world.
+ENV NODE_ENV=production LIVEDROP_METRICS=0.0.0.0:9464
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist .
 USER node
-EXPOSE 8080
+EXPOSE 8080 9464
 HEALTHCHECK --interval=5s --timeout=2s CMD ["node", "-e", "require(process.env.LIVEDROP_TLS_CERT?'https':'http').get({port:process.env.LIVEDROP_PORT||8080,path:'/livez',rejectUnauthorized:false},r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))"]
 # An order lives for some tens of milliseconds: room for it to die young (stack/local-node.ts says more).
 CMD ["node", "--max-semi-space-size=64", "cli/livedrop.mjs", "serve"]

@@ -84,7 +84,7 @@ async function measure(connection: RedisConnection, batch: number): Promise<Meas
   await new RedisLeases(connection, PREFIX).acquire(drop, NODE, 600_000)
   const items = [{ sku: SKU, left: 1_000_000_000, limit: null }]
   const seed = { phase: 'open' as const, opensAtMs: 1, closesAtMs: null, limitPerBuyer: 4, items }
-  await ledger.rebuild(drop, 1, NODE, seed, [])
+  await ledger.rebuild(drop, 1, NODE, seed)
 
   let seq = 0
   let calls = 0

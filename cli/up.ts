@@ -50,7 +50,7 @@ export const upCommand = defineCommand({
         env: {
           LIVEDROP_LOG_LEVEL: process.env.LIVEDROP_LOG_LEVEL ?? 'warn',
           LIVEDROP_PICTURES: DEMO_PICTURES,
-          ...ownLimits(process.env),
+          ...ownSettings(process.env),
         },
         onStep: show,
         onLost: ({ server, lastLines }) => console.error(`${server} ended by itself; its last words:\n${lastLines}`),
@@ -72,9 +72,9 @@ export const upCommand = defineCommand({
     }),
 })
 
-/** `LIVEDROP_LIMITS=none npm run livedrop -- up` is what another bench can be pointed at. */
-function ownLimits({ LIVEDROP_LIMITS }: NodeJS.ProcessEnv): Record<string, string> {
-  return LIVEDROP_LIMITS === undefined ? {} : { LIVEDROP_LIMITS }
+/** `LIVEDROP_LIMITS=none npm run livedrop -- up` is what another bench can be pointed at. Ports of metrics are one a node. */
+function ownSettings({ LIVEDROP_LIMITS, LIVEDROP_METRICS }: NodeJS.ProcessEnv): Record<string, string> {
+  return { ...(LIVEDROP_LIMITS && { LIVEDROP_LIMITS }), ...(LIVEDROP_METRICS && { LIVEDROP_METRICS }) }
 }
 
 function leaveOnSignal(cluster: LocalCluster): Promise<void> {

@@ -10,6 +10,7 @@
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import type { Verdict } from '../protocol/verdicts.ts'
 import type { Noted } from './journal.ts'
+import { pause } from './nap.ts'
 import type { Clock, Herald, Log } from './ports.ts'
 import type { Rooms } from './router.ts'
 
@@ -52,6 +53,6 @@ async function placeAnew(drop: DropId, { entry, via }: Noted, world: HandoverWor
       const settled = { drop, buyer, key, orderId, state: 'revoked', reason: reply.verdict } as const
       return world.herald.settled(via ?? world.node, [settled])
     }
-    await new Promise<void>((resolve) => world.clock.after(RETRY_MS, resolve))
+    await pause(world.clock, RETRY_MS)
   }
 }

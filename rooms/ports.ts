@@ -195,10 +195,19 @@ export interface Ledger {
   adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer>
   /** Removes the room (never its log), so that nobody sells from it while it is loaded anew. */
   clear(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer>
-  /** Loads answers and buyers' units into a cleared room; at most 500 orders a call. */
-  load(drop: DropId, owner: NodeId, orders: readonly KeptOrder[]): Promise<OpenAnswer>
-  /** Writes the room itself, last: it is the gate. `opIds` have been applied already, in the seed's numbers. */
-  rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed, opIds: readonly string[]): Promise<OpenAnswer>
+  /**
+   * Loads into a cleared room, all in one step: answers and buyers' units (at most 500 orders a call), and operations that
+   * have been applied already, in the numbers of the seed that will come (at most 1,000 a call).
+   */
+  load(
+    drop: DropId,
+    epoch: number,
+    owner: NodeId,
+    orders: readonly KeptOrder[],
+    opIds?: readonly string[],
+  ): Promise<OpenAnswer>
+  /** Writes the room itself, last: it is the gate. */
+  rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed): Promise<OpenAnswer>
 
   read(drop: DropId): Promise<RoomState | undefined>
   /** The positions of the orders that this ledger has accepted, undefined for the others. */
@@ -249,7 +258,7 @@ export interface DropBook {
   take(drop: DropId, node: NodeId): Promise<Taken | undefined>
   /**
    * Entries of earlier epochs are refused from now on, and the totals are read after that, in the same transaction.
-   * Undefined: a later epoch was minted meanwhile.
+   * `opIds`: every operation that is in those totals. Undefined: a later epoch was minted meanwhile.
    */
   fence(drop: DropId, epoch: number): Promise<{ seed: RoomSeed; opIds: string[] } | undefined>
   /** The drop's orders, each in one page of at most `max`; `afterId` is the last one of the page before. */

@@ -7,6 +7,7 @@
  */
 import type { DropId } from '../protocol/ids.ts'
 import type { Journal, Noted } from './journal.ts'
+import { Nap } from './nap.ts'
 import type { Clock, DropBook, Log, WriteOutcome } from './ports.ts'
 
 const BATCH_MAX = 512
@@ -23,9 +24,9 @@ export class Relay {
   readonly #journal: Journal
   readonly #world: { book: DropBook; clock: Clock; log: Log }
   readonly #written: (batch: Written[]) => void
+  readonly #nap: Nap
   #stopped = false
   #running: Promise<void> | undefined
-  #wakeRetry: (() => void) | undefined
 
   constructor(
     drop: DropId,
@@ -37,6 +38,7 @@ export class Relay {
     this.#journal = journal
     this.#world = world
     this.#written = written
+    this.#nap = new Nap(world.clock)
   }
 
   /** There is something in the journal. */
@@ -51,7 +53,7 @@ export class Relay {
   /** Sends nothing more. The answer to a batch on its way is still told; what is left stays in the journal. */
   stop(): void {
     this.#stopped = true
-    this.#wakeRetry?.()
+    this.#nap.end()
   }
 
   async #carry(): Promise<void> {
@@ -61,7 +63,7 @@ export class Relay {
       const outcomes = await this.#write(batch)
 
       if (outcomes === undefined) {
-        await this.#pause(retryMs)
+        await this.#nap.take(retryMs)
         retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
         continue
       }
@@ -81,16 +83,6 @@ export class Relay {
       this.#world.log.warn('relay.retry', { drop: this.#drop, entries: batch.length, cause })
       return undefined
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#world.clock.after(ms, resolve)
-      this.#wakeRetry = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
   }
 }
 

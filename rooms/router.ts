@@ -6,10 +6,11 @@
  */
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import type { Directory, Woken } from './directory.ts'
-import { pending, RETRY_AFTER_MS } from './drop.ts'
 import type { ControlReply, ControlRequest, Letter, OrderReply, OrderRequest } from './letters.ts'
 import type { Posted } from './mailbox.ts'
 import type { Adjustment, Claim, Clock, Neighbours } from './ports.ts'
+import { pending, RETRY_AFTER_MS } from './replies.ts'
+import { SingleFlight } from './single-flight.ts'
 
 /** What the edge asks of the rooms. */
 export interface Rooms {
@@ -49,7 +50,7 @@ interface Way<Reply> {
 
 export class Router implements Rooms {
   readonly #world: RouterWorld
-  readonly #wakes = new Map<DropId, Promise<Woken>>()
+  readonly #wakes = new SingleFlight<DropId, Woken>()
 
   constructor(world: RouterWorld) {
     this.#world = world
@@ -148,12 +149,7 @@ export class Router implements Rooms {
 
   /** A thousand orders for a drop without an owner wake it once. */
   #wake(drop: DropId): Promise<Woken> {
-    const running = this.#wakes.get(drop)
-    if (running !== undefined) return running
-
-    const wake = this.#wakePreferred(drop).finally(() => this.#wakes.delete(drop))
-    this.#wakes.set(drop, wake)
-    return wake
+    return this.#wakes.join(drop, () => this.#wakePreferred(drop))
   }
 
   async #wakePreferred(drop: DropId): Promise<Woken> {

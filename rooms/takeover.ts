@@ -12,7 +12,7 @@
  *
  * In a rebuild the order of steps is the safety. The room is removed first, so nobody sells from it; then every entry
  * that is still known goes to Postgres; then one call fences Postgres against older epochs and, after that, reads the totals;
- * then answers and buyers are loaded; the room itself is written last, for it is the gate.
+ * then operations, answers and buyers are loaded, in pages; the room itself is written last, for it is the gate.
  *
  * A Redis that went back may have carried out a late call of the last owner in the place of another one. Whatever only
  * its log has of that epoch is then in Postgres already, or nobody was told of it: it is left out, and whoever asked for
@@ -24,6 +24,7 @@
 import type { DropId, IdempotencyKey, NodeId, OrderId, UserId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
 import { comparePositions, type Position } from '../protocol/position.ts'
+import { isBehind, type Known } from './bearings.ts'
 import { uniteEntries } from './journal.ts'
 import { orderIdOf } from './order-id.ts'
 import type {
@@ -40,7 +41,7 @@ import type {
   Taken,
   WriteOutcome,
 } from './ports.ts'
-import { isBehind, type RoomStart } from './room.ts'
+import type { RoomStart } from './room.ts'
 
 export interface TakeoverWorld {
   ledger: Ledger
@@ -62,6 +63,7 @@ const DEAF_WAIT_MS = 3_000
 const DEAF_LOOK_MS = 50
 const WRITE_BATCH = 512
 const LOAD_BATCH = 500
+const OPS_BATCH = 1_000
 const LOG_PAGE = 1_000
 
 const ELSEWHERE: Takeover = { took: 'nothing', why: 'elsewhere' }
@@ -84,9 +86,6 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   const all = [...memories, ...(await heardLate(world, drop, taken))]
   return rebuild(world, drop, taken, all, found)
 }
-
-/** How far a drop had come, as somebody knows it. */
-type Known = Pick<Surrendered, 'position' | 'batch'>
 
 const last = (known: readonly Known[]): Known | undefined =>
   [...known].sort((a, b) => comparePositions(a.position, b.position)).at(-1)
@@ -169,10 +168,12 @@ async function rebuild(
   await ledger.trim(drop, { epoch: taken.epoch, seq: 0 })
 
   const marks: OrderId[] = []
-  const loaded = await loadOrders(world, drop, taken.epoch, marks)
-  if (loaded.answer !== 'opened') return notOpened(world, drop, loaded)
+  for (const load of [loadOps(fenced.opIds), loadOrders]) {
+    const loaded = await load(world, drop, taken.epoch, marks)
+    if (loaded.answer !== 'opened') return notOpened(world, drop, loaded)
+  }
 
-  const opened = await ledger.rebuild(drop, taken.epoch, node, fenced.seed, fenced.opIds)
+  const opened = await ledger.rebuild(drop, taken.epoch, node, fenced.seed)
   if (opened.answer !== 'opened') return notOpened(world, drop, opened)
 
   if (!(await hasAll(ledger, drop, marks))) {
@@ -228,23 +229,36 @@ async function writeOnce(book: DropBook, drop: DropId, entries: readonly Entry[]
 }
 
 /** An order that nobody placed and no buyer can name. */
-function markOf(drop: DropId, epoch: number, node: NodeId): KeptOrder {
+function markOf(drop: DropId, epoch: number, node: NodeId, place = 0): KeptOrder {
   const nobody = node as string as UserId
-  const orderId = orderIdOf(drop, nobody, `rebuild-${epoch}` as IdempotencyKey)
+  const orderId = orderIdOf(drop, nobody, `rebuild-${epoch}-${place}` as IdempotencyKey)
   return { orderId, buyer: nobody, lines: '' as LinesText, position: { epoch, seq: 0 }, holdsUnits: false }
 }
 
-/** `marks`: one order of every call, and the mark of this rebuild. A call is atomic: if its order is there, all of it is. */
-async function loadOrders(
-  { ledger, book, node }: TakeoverWorld,
-  drop: DropId,
-  epoch: number,
-  marks: OrderId[],
-): Promise<OpenAnswer> {
+/**
+ * Loads a part of what the room must know. `marks`: one order of every call, its own or made for it, and the mark of this
+ * rebuild. A call is atomic: if its order is there, all of it is.
+ */
+type Load = (world: TakeoverWorld, drop: DropId, epoch: number, marks: OrderId[]) => Promise<OpenAnswer>
+
+/** A drop has as many operations as orders were ever given back: one call with all of them would hold up every other drop. */
+function loadOps(opIds: readonly string[]): Load {
+  return async ({ ledger, node }, drop, epoch, marks) => {
+    for (let at = 0; at < opIds.length; at += OPS_BATCH) {
+      const mark = markOf(drop, epoch, node, at + 1)
+      const answer = await ledger.load(drop, epoch, node, [mark], opIds.slice(at, at + OPS_BATCH))
+      marks.push(mark.orderId)
+      if (answer.answer !== 'opened') return answer
+    }
+    return { answer: 'opened' }
+  }
+}
+
+const loadOrders: Load = async ({ ledger, book, node }, drop, epoch, marks) => {
   for (let afterId: OrderId | undefined; ; ) {
     const page = await book.keptOrders(drop, afterId, LOAD_BATCH)
     const last = page.at(-1)
-    const answer = await ledger.load(drop, node, last === undefined ? [markOf(drop, epoch, node)] : page)
+    const answer = await ledger.load(drop, epoch, node, last === undefined ? [markOf(drop, epoch, node)] : page)
     marks.push(last?.orderId ?? markOf(drop, epoch, node).orderId)
     if (last === undefined || answer.answer !== 'opened') return answer
     afterId = last.orderId

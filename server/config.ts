@@ -14,6 +14,7 @@ import type { Issuer } from './inbound/issuer-keys.ts'
 import type { KeyMaterial } from './inbound/key-ring.ts'
 import { type Limits, limitsOf } from './limits.ts'
 import type { LogLevel } from './log.ts'
+import type { Place } from './metrics/exposition.ts'
 import { type Objection, productionObjections } from './production.ts'
 import { defaultOf, type ENVIRONMENTS, environmentSchema, notesOn, SETTINGS, type Setting } from './settings.ts'
 import { tlsObjections } from './tls-objections.ts'
@@ -32,6 +33,8 @@ export interface Config {
   issuer: Issuer | undefined
   host: string
   port: number
+  /** Undefined: nobody scrapes this node. */
+  metrics: Place | undefined
   tls: CertificateFiles | undefined
   /** Browsers are told to come by https only: in production, where every way in speaks TLS. */
   httpsOnly: boolean
@@ -72,6 +75,7 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
     issuer: issuerOf(found),
     host: found.LIVEDROP_HOST ?? (found.NODE_ENV === 'production' ? '0.0.0.0' : '127.0.0.1'),
     port: found.LIVEDROP_PORT,
+    metrics: found.LIVEDROP_METRICS,
     tls: tlsOf(found),
     httpsOnly: found.NODE_ENV === 'production',
     origins: found.LIVEDROP_ORIGINS,

@@ -7,11 +7,12 @@
 import { NatsBus } from '../bus/nats-bus.ts'
 import { Fault } from '../protocol/faults.ts'
 import { migrate } from '../storage/migrate.ts'
-import { checkPostgresSettings, connectPostgres, type Postgres } from '../storage/postgres.ts'
-import { checkRedisSettings, connectRedis, type RedisConnection } from '../storage/redis.ts'
+import { connectPostgres, type Postgres } from '../storage/postgres.ts'
+import { connectRedis, type RedisConnection } from '../storage/redis.ts'
 import { RedisFanout } from '../storage/redis-fanout.ts'
 import type { Config } from './config.ts'
 import type { NodeLog } from './log.ts'
+import { refuseUnsafe } from './store-settings.ts'
 
 export interface Dependencies {
   /** Batches of orders, and what must come after them. */
@@ -62,7 +63,7 @@ export async function connectAll(config: Config, log: NodeLog): Promise<Dependen
     const edgePostgres = keep(connectPostgres(databaseUrl, { max: EDGE_CONNECTIONS, name: `${nodeId}-edge` }))
     await found('Postgres', 'DATABASE_URL', databaseUrl, () => migrate(edgePostgres.sql))
 
-    await refuseUnsafe(config, log, ledgerRedis, edgePostgres)
+    await refuseUnsafe({ redis: ledgerRedis, sql: edgePostgres.sql, log }, config.environment === 'production')
     return { ledgerRedis, leaseRedis, readRedis, fanout, roomPostgres, edgePostgres, bus, close }
   } catch (cause) {
     await close()
@@ -80,21 +81,4 @@ async function found<T>(what: string, variable: string, url: string, connect: ()
     const message = `${what} does not answer at ${host} (${variable}): start it there, set ${variable}, or run \`livedrop up\` for a private one`
     throw new Fault('misconfigured', { dependency: what, host }, { cause, message })
   }
-}
-
-/** What a store must promise for our own promises to be true. Production refuses to run without; elsewhere it is said. */
-async function refuseUnsafe(config: Config, log: NodeLog, redis: RedisConnection, postgres: Postgres): Promise<void> {
-  const redisSays = await checkRedisSettings(redis)
-  if (redisSays.answer === 'forbidden') log.warn('redis.settings_unknown', { reason: redisSays.reason })
-
-  const said = [
-    ...(redisSays.answer === 'checked' ? redisSays.unsafe : []).map(
-      ({ setting, found: is, needed }) => `Redis ${setting} is ${is}, needs ${needed}`,
-    ),
-    ...(await checkPostgresSettings(postgres.sql)).map(({ name, is, why }) => `Postgres ${name} is ${is}: ${why}`),
-  ]
-  if (said.length === 0) return
-
-  if (config.environment !== 'production') return log.warn('settings.unsafe', { said })
-  throw new Fault('misconfigured', { said }, { message: `unsafe settings:\n  ${said.join('\n  ')}` })
 }

@@ -8,6 +8,9 @@ import { isAddressOrNetwork } from './inbound/addresses.ts'
 import { isSigningKey } from './inbound/key-ring.ts'
 import { isPace, LIMIT_SCOPES, paceOf } from './limits.ts'
 import { LOG_LEVELS } from './log.ts'
+import type { Place } from './metrics/exposition.ts'
+
+const PLACE = /^(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,255})):(\d{1,5})$/
 
 export const ENVIRONMENTS = ['development', 'test', 'production'] as const
 
@@ -101,6 +104,16 @@ const settings = {
     .refine((port) => port <= 65_535, 'a port, 0 to 65535')
     .prefault('8080')
     .meta({ description: 'REST and both kinds of socket; 0 for any free port.', otherwise: '8080' }),
+  LIVEDROP_METRICS: z
+    .string()
+    .refine(isPlace, '`off`, or an address and a port such as 127.0.0.1:9464')
+    .transform(placeOf)
+    .prefault('off')
+    .meta({
+      description:
+        'Where `/metrics` is served to a scraper, in plain HTTP and to anybody: loopback or a private network.',
+      otherwise: 'off',
+    }),
   LIVEDROP_TLS_CERT: z
     .string()
     .min(1)
@@ -219,6 +232,17 @@ export function defaultOf(name: Setting): string | undefined {
 
 function schemeOf(text: string): string {
   return URL.canParse(text) ? new URL(text).protocol : ''
+}
+
+/** Of `address:port`, `[address]:port` with IPv6; undefined for `off`. */
+function placeOf(text: string): Place | undefined {
+  const [, inBrackets, plain, port] = PLACE.exec(text) ?? []
+  const host = inBrackets ?? plain
+  return host === undefined ? undefined : { host, port: Number(port) }
+}
+
+function isPlace(text: string): boolean {
+  return text === 'off' || (placeOf(text)?.port ?? Number.POSITIVE_INFINITY) <= 65_535
 }
 
 function splitList(text: string): string[] {

@@ -19,9 +19,9 @@ import type { DropId } from '../protocol/ids.ts'
 import { Agenda } from '../rooms/agenda.ts'
 import { Debts } from '../rooms/debts.ts'
 import { Directory } from '../rooms/directory.ts'
-import { RETRY_AFTER_MS } from '../rooms/drop.ts'
 import type { Settled } from '../rooms/ports.ts'
 import { Replanning } from '../rooms/replanning.ts'
+import { RETRY_AFTER_MS } from '../rooms/replies.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
 import { Router } from '../rooms/router.ts'
 import { Unwinding } from '../rooms/unwinding.ts'
@@ -29,6 +29,7 @@ import { Accounts } from '../storage/accounts/accounts.ts'
 import { AdminActions } from '../storage/accounts/admin-actions.ts'
 import { SignIns } from '../storage/accounts/sign-ins.ts'
 import { StandingBook } from '../storage/accounts/standings.ts'
+import { auditUnits } from '../storage/audit.ts'
 import { Products } from '../storage/catalog/products.ts'
 import { Creators } from '../storage/creators/creators.ts'
 import { Drops } from '../storage/drops/drops.ts'
@@ -68,6 +69,11 @@ import { Tickets } from './inbound/tickets.ts'
 import { Tokens } from './inbound/tokens.ts'
 import type { NodeLog } from './log.ts'
 import { LoopDelay } from './loop-delay.ts'
+import { countedLog } from './metrics/counted-log.ts'
+import { exposeMetrics } from './metrics/exposition.ts'
+import { Meter } from './metrics/meter.ts'
+import { meteredBook, meteredLedger, meteredRooms } from './metrics/metered.ts'
+import { addReadings } from './metrics/readings.ts'
 import { announceFollows, hearCreators } from './outbound/creator-ears.ts'
 import { DropReader } from './outbound/drop-view-reader.ts'
 import { hearEvents } from './outbound/event-ears.ts'
@@ -77,7 +83,9 @@ import { Mine } from './outbound/mine.ts'
 import { Notices } from './outbound/notices.ts'
 import { OutboxPublisher } from './outbound/outbox-publisher.ts'
 import { announceTouches, hearTouches } from './outbound/touch-ears.ts'
+import { Reconciler } from './reconciler.ts'
 import { stopInOrder } from './stop.ts'
+import { watchStoreSettings } from './store-settings.ts'
 import { readCertificate } from './transports/certificate.ts'
 import { watchCertificate } from './transports/certificate-watch.ts'
 import { RenewableApp } from './transports/edge-app.ts'
@@ -97,8 +105,10 @@ export interface RunningNode {
 const LETTERS_WAITING_MAX = 20_000
 
 /** `readKeys`: the keys as they are set now, to be changed without a restart. */
-export async function startNode(config: Config, log: NodeLog, readKeys = () => config.keys): Promise<RunningNode> {
+export async function startNode(config: Config, lines: NodeLog, readKeys = () => config.keys): Promise<RunningNode> {
   const { nodeId: node, prefix } = config
+  const meter = new Meter()
+  const log = countedLog(lines, meter)
   const random = Math.random
   const subjects = subjectsOf(prefix)
   if (config.tls !== undefined) readCertificate(config.tls)
@@ -123,10 +133,10 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   })
 
   // --- the stores, as rooms and people see them ----------------------------------------------------------------------
-  const ledger = new RedisLedger(ledgerRedis, prefix)
+  const ledger = meteredLedger(new RedisLedger(ledgerRedis, prefix), meter)
   const readLedger = new RedisLedger(readRedis, prefix)
   const leases = new RedisLeases(leaseRedis, prefix)
-  const book = new PostgresDropBook(roomPostgres.sql, () => publisher.poke())
+  const book = meteredBook(new PostgresDropBook(roomPostgres.sql, () => publisher.poke()), meter, clock)
   const drops = new Drops(edgePostgres.sql)
   const orders = new OrderReader(edgePostgres.sql)
   const follows = new Follows(edgePostgres.sql)
@@ -173,12 +183,11 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
     ...{ ledger, book, leases, neighbours, herald, postbox, clock, log, node, preferred },
     limits: ROOM_LIMITS,
     pace: admission.buyers,
-    rooms: () => rooms,
+    rooms: () => router,
   })
-  const rooms = new Router({
-    ...{ directory, neighbours, preferred, clock, node },
-    remote: new BusRooms({ ...wire, limits: { waitingMax: LETTERS_WAITING_MAX, retryAfterMs: RETRY_AFTER_MS } }),
-  })
+  const remote = new BusRooms({ ...wire, limits: { waitingMax: LETTERS_WAITING_MAX, retryAfterMs: RETRY_AFTER_MS } })
+  const router = new Router({ directory, neighbours, preferred, clock, node, remote })
+  const rooms = meteredRooms(router, meter)
   ears.push(serveNeighbours(wire, self))
   members.start()
   const agenda = new Agenda({ ...{ book, leases, directory, preferred, clock, node, log } })
@@ -189,6 +198,13 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
   const replanning = new Replanning({ ...{ book, plans, ledger, leases, neighbours, directory, log, node } })
   const unwinding = new Unwinding({ book: stock, clock, log })
   unwinding.start()
+  const reconciler = new Reconciler({
+    drops: () => directory.drops(),
+    look: (drop) => auditUnits({ sql: edgePostgres.sql, ledger: readLedger }, drop),
+    told: (sum) => meter.accounted(sum, clock.nowMs()),
+    ...{ clock, log },
+  })
+  reconciler.start()
 
   // --- out of Postgres again -----------------------------------------------------------------------------------------
   const outbox = new Outbox(roomPostgres.sql)
@@ -218,6 +234,7 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
     ...{ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll },
     limits: admission.sessions,
   })
+  ears.push(watchStoreSettings({ redis: readRedis, sql: edgePostgres.sql, log }, clock))
   const health = new Health(
     {
       redis: () => readRedis.call(readTimeMs),
@@ -256,20 +273,22 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
 
   // --- the door ------------------------------------------------------------------------------------------------------
   const { addresses, rest, door } = admission
-  const sockets = { gateway, log, origins: config.origins, door: { keeper: door, addresses } }
+  const { httpsOnly, origins } = config
+  const sockets = { gateway, log, origins, httpsOnly, door: { keeper: door, addresses } }
   serveNative(app, sockets)
   const { fanout } = stores
   const socketIo = fanout && serveSocketIo(app, { ...sockets, pollers, fanout })
   const http = new Http({
     ...{ routes, tokens, log, addresses, kept, admission: rest },
-    origins: config.origins,
+    ...{ origins, httpsOnly },
     touched: announceTouches(wire, [kept, dropPages]),
-    httpsOnly: config.httpsOnly,
   })
   http.attach(app)
+  addReadings(meter, { roll, directory, hub, remote, http, loopDelay, publisher, health })
   loopDelay.start()
   hub.start()
   roll.start()
+  if (config.metrics !== undefined) ears.push(await exposeMetrics(meter, config.metrics, log))
   const listener = await app.listen(config.host, config.port)
   if (config.tls !== undefined) ears.push(watchCertificate({ files: config.tls, app, clock, log }))
   const url = `${config.tls === undefined ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${listener.port}`
@@ -281,7 +300,21 @@ export async function startNode(config: Config, log: NodeLog, readKeys = () => c
       loopDelay.stop()
       return stopInOrder(
         {
-          ...{ health, listener, http, agenda, debts, unwinding, directory, roll, hub, members, ears, publisher },
+          ...{
+            health,
+            listener,
+            http,
+            agenda,
+            debts,
+            unwinding,
+            reconciler,
+            directory,
+            roll,
+            hub,
+            members,
+            ears,
+            publisher,
+          },
           ...{ app, socketIo, clock, stores, log },
         },
         config.graceMs,

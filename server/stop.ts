@@ -14,6 +14,7 @@ import type { Members } from '../bus/members.ts'
 import type { Agenda } from '../rooms/agenda.ts'
 import type { Debts } from '../rooms/debts.ts'
 import type { Directory } from '../rooms/directory.ts'
+import { pause } from '../rooms/nap.ts'
 import type { Unwinding } from '../rooms/unwinding.ts'
 import type { RedisClock } from '../storage/redis-clock.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -22,6 +23,7 @@ import type { SessionRoll } from './inbound/session-roll.ts'
 import type { NodeLog } from './log.ts'
 import type { Hub } from './outbound/hub.ts'
 import type { OutboxPublisher } from './outbound/outbox-publisher.ts'
+import type { Reconciler } from './reconciler.ts'
 import type { Http } from './transports/http.ts'
 import type { Listener } from './transports/http-listener.ts'
 
@@ -32,6 +34,7 @@ export interface Parts {
   agenda: Agenda
   debts: Debts
   unwinding: Unwinding
+  reconciler: Reconciler
   directory: Directory
   roll: SessionRoll
   hub: Hub
@@ -62,7 +65,7 @@ export async function stopInOrder(parts: Parts, graceMs: number): Promise<void> 
   members.withdraw()
   await Promise.all([
     directory.close(graceMs * ROOMS_SHARE),
-    ...[agenda, debts, parts.unwinding].map((worker) => worker.stop()),
+    ...[agenda, debts, parts.unwinding, parts.reconciler].map((worker) => worker.stop()),
   ])
   await roll.goaway(graceMs * PEERS_SHARE)
   listener.stop()
@@ -83,6 +86,6 @@ export async function stopInOrder(parts: Parts, graceMs: number): Promise<void> 
 async function answered({ http, clock }: Pick<Parts, 'http' | 'clock'>, withinMs: number): Promise<void> {
   const untilMs = clock.monotonicMs() + withinMs
   while (http.inFlight > 0 && clock.monotonicMs() < untilMs) {
-    await new Promise<void>((resolve) => clock.after(LOOK_MS, resolve))
+    await pause(clock, LOOK_MS)
   }
 }

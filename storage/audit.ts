@@ -7,7 +7,7 @@
  */
 import type { DropId, OrderId } from '../protocol/ids.ts'
 import type { Ledger } from '../rooms/ports.ts'
-import { missingOrders, readBook, unknownOps } from './audit/book.ts'
+import { missingOrders, readBook, readUnits, unknownOps } from './audit/book.ts'
 import {
   doneOnce,
   eachIsTold,
@@ -19,7 +19,7 @@ import {
   soldIsConfirmed,
   unitsAreKept,
 } from './audit/findings.ts'
-import { walkLog } from './audit/log-walk.ts'
+import { walkLog, walkUnwritten } from './audit/log-walk.ts'
 import type { Sql } from './postgres.ts'
 
 export { AUDIT_RULES, type AuditRule, type Finding } from './audit/findings.ts'
@@ -49,4 +49,20 @@ export async function audit(stores: { sql: Sql; ledger: AuditedLedger }, drop: D
     eachIsTold(book),
     doneOnce(book, walk, unknown),
   ]
+}
+
+/**
+ * The one rule that can be asked of a drop again and again while it sells: is every unit accounted for? In the same order
+ * of reading, without the orders one by one. Undefined for a drop that Postgres does not know.
+ */
+export async function auditUnits(
+  stores: { sql: Sql; ledger: AuditedLedger },
+  drop: DropId,
+): Promise<Finding | undefined> {
+  const { sql, ledger } = stores
+  const units = await readUnits(sql, drop)
+  if (units === undefined) return undefined
+
+  const walk = await walkUnwritten(ledger, drop, units.watermark)
+  return unitsAreKept(units, walk, await ledger.read(drop))
 }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import type { DropId, OrderId } from '../protocol/ids.ts'
 import { formatLines } from '../protocol/lines.ts'
 import type { Claim, Entry, Fence } from '../rooms/ports.ts'
-import { type AuditedLedger, audit, type Finding } from '../storage/audit.ts'
+import { type AuditedLedger, audit, auditUnits, type Finding } from '../storage/audit.ts'
 import { MemoryLeases } from '../storage/leases/memory-leases.ts'
 import { MemoryLedger } from '../storage/ledger/memory-ledger.ts'
 import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
@@ -41,7 +41,7 @@ beforeEach(async () => {
   const taken = await book.take(drop, NODE_A)
   const fenced = await book.fence(drop, taken?.epoch ?? 0)
   if (fenced === undefined) throw new Error('not fenced')
-  const opened = await ledger.rebuild(drop, 1, NODE_A, fenced.seed, fenced.opIds)
+  const opened = await ledger.rebuild(drop, 1, NODE_A, fenced.seed)
   expect(opened).toEqual({ answer: 'opened' })
 
   await accept(0, [ask(drop, 'ana', { shoe: 2, hat: 1 }), ask(drop, 'ben'), ask(drop, 'cem', { hat: 2 })])
@@ -63,10 +63,15 @@ async function relay(from = { epoch: 0, seq: 0 }): Promise<void> {
   await book.write(drop, await ledger.entries(drop, from, 512))
 }
 
-function findings(over: Partial<AuditedLedger> = {}): Promise<Finding[]> {
+async function findings(over: Partial<AuditedLedger> = {}): Promise<Finding[]> {
   const read: AuditedLedger['read'] = (of) => ledger.read(of)
   const entries: AuditedLedger['entries'] = (of, after, max) => ledger.entries(of, after, max)
-  return audit({ sql: database.sql, ledger: { read, entries, ...over } }, drop)
+  const stores = { sql: database.sql, ledger: { read, entries, ...over } }
+  const all = await audit(stores, drop)
+
+  // [NN6] A node asks for its units alone, and finds the very same.
+  expect(await auditUnits(stores, drop)).toEqual(all.find((one) => one.rule === 'I3'))
+  return all
 }
 const broken = (all: Finding[]) => all.filter((one) => !one.ok).map((one) => one.rule)
 const firstOrder = () => ask(drop, 'ana').orderId
@@ -77,7 +82,7 @@ describe('audit', () => {
 
     expect(broken(all)).toEqual([])
     expect(all.map((one) => one.rule)).toEqual(['I1', 'I2', 'I3', 'I4', 'I5', 'I10', 'I11', 'I15'])
-    expect(all[2]?.figures).toEqual({ total: 20, sold: 6, accepted: 0, left: 14, quiet: 1 })
+    expect(all[2]?.figures).toEqual({ total: 20, sold: 6, accepted: 0, left: 14, twice: 0, lost: 0, quiet: 1 })
     expect(all[5]?.figures).toMatchObject({ entries: 3, unwritten: 0 })
   })
 
@@ -200,7 +205,7 @@ describe('audit', () => {
     const all = await findings()
 
     expect(broken(all)).toEqual([])
-    expect(all[2]?.figures).toEqual({ total: 25, sold: 4, accepted: 0, left: 21, quiet: 1 })
+    expect(all[2]?.figures).toEqual({ total: 25, sold: 4, accepted: 0, left: 21, twice: 0, lost: 0, quiet: 1 })
     expect(all[6]?.figures).toMatchObject({ transitions: 4 })
     expect(all[7]?.figures).toEqual({ restocks: 1, cancelled: 1, unreturned: 0, unfounded: 0 })
   })

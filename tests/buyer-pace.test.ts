@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { handOver } from '../rooms/handover.ts'
 import { PaceMemory, Paces } from '../server/inbound/paces.ts'
+import { silent } from './builders/logs.ts'
 import { ask, dropOf, sku } from './builders/people.ts'
 import { RoomWorld } from './builders/room-world.ts'
 
@@ -80,9 +81,8 @@ describe('a buyer', () => {
       const claim = ask(drop, 'ana', { shoe: 1 }, `accepted${at}`)
       return { entry: { kind: 'order' as const, position: { epoch: 1, seq: at }, atMs: 0, ...claim }, via: undefined }
     })
-    const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
     const herald = { news: () => undefined, settled: (_: unknown, list: unknown) => void revoked.push(list) }
-    const handing = { rooms: node.router, clock: world.clock, node: node.node, log, herald, goesOn: () => true }
+    const handing = { rooms: node.router, clock: world.clock, node: node.node, log: silent, herald, goesOn: () => true }
     const handed = handOver(drop, noted, handing)
     await world.clock.advance(10_000)
     await handed

@@ -7,6 +7,7 @@ import {
   type ClientOptions,
   type ConnectionState,
   type Hint,
+  type Hints,
   nativeHints,
 } from '../client/client.ts'
 import { DropClock } from '../client/drop-clock.ts'
@@ -29,6 +30,16 @@ async function world(options: Partial<ClientOptions> = {}) {
   const states: ConnectionState[] = []
   client.on('connection', (state) => states.push(state))
   return { time, server, asked, client, states, names: () => states.splice(0).map(({ name }) => name) }
+}
+
+/** On a device that has hints. */
+async function hinted() {
+  let tell: (hint: Hint) => void = () => undefined
+  const hints: Hints = (hear) => {
+    tell = hear
+    return () => undefined
+  }
+  return { ...(await world({ hints })), hint: (hint: Hint) => tell(hint) }
 }
 
 const snapshot = (seq: number, more: object = {}) => ({
@@ -95,13 +106,7 @@ describe('coming back', () => {
   })
 
   it('[J7] keeps the time that a close or a goaway names, also when the network is said to be back', async () => {
-    let hint: (hint: Hint) => void = () => undefined
-    const { client, server, time } = await world({
-      hints: (hear) => {
-        hint = hear
-        return () => undefined
-      },
-    })
+    const { client, server, time, hint } = await hinted()
     client.connect()
     ;(await server.greeted()).cut(3001, '{"retryAfterMs":1500}')
     hint('online')
@@ -161,13 +166,7 @@ describe('coming back', () => {
   })
 
   it('[J7] is at once when the network or the app is back', async () => {
-    let hint: (hint: Hint) => void = () => undefined
-    const { client, server, time } = await world({
-      hints: (hear) => {
-        hint = hear
-        return () => undefined
-      },
-    })
+    const { client, server, time, hint } = await hinted()
     client.connect()
     for (let n = 0; n < 6; n += 1) {
       await rested()
@@ -504,13 +503,7 @@ describe('a link that is dead though nobody closed it', () => {
   })
 
   it('[J15] is looked for at once when the network changes', async () => {
-    let hint: (hint: Hint) => void = () => undefined
-    const { client, server, time } = await world({
-      hints: (hear) => {
-        hint = hear
-        return () => undefined
-      },
-    })
+    const { client, server, time, hint } = await hinted()
     client.connect()
     const link = await server.greeted()
     await time.advance(500)

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { DropId } from '../protocol/ids.ts'
 import { Debts } from '../rooms/debts.ts'
 import { cancelOf } from '../storage/stock/stock-book.ts'
+import { silent } from './builders/logs.ts'
 import { ask, buyer, dropOf, lines, sku } from './builders/people.ts'
 import { RoomWorld, type WorldNode } from './builders/room-world.ts'
 
@@ -24,8 +25,7 @@ async function order(world: RoomWorld, node: WorldNode, drop: DropId, who: strin
 }
 
 async function pay(world: RoomWorld, node: WorldNode) {
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
-  const paying = new Debts({ book: world.book, rooms: node.router, clock: world.clock, log }).pay()
+  const paying = new Debts({ book: world.book, rooms: node.router, clock: world.clock, log: silent }).pay()
   await world.clock.advance(4_000)
   await paying
   await world.clock.advance(1_000)

@@ -9,6 +9,7 @@ import { LoopDelay } from '../server/loop-delay.ts'
 import { listen, newApp } from '../server/transports/http-listener.ts'
 import { serveNative } from '../server/transports/native.ts'
 import { EdgeWorld } from './builders/edge-world.ts'
+import { silent } from './builders/logs.ts'
 
 const open: DoorLimits = { socketsPerAddress: undefined, socketsMax: undefined, loopDelayMaxMs: undefined }
 
@@ -93,8 +94,12 @@ async function serve(limits: Partial<DoorLimits>, trusted: string[] = [], burst 
   const handshakes = new Paces({ intervalMs: 60_000, burst }, new PaceMemory(), () => 1)
   const { keeper } = doorOf(limits, { handshakes, sockets: () => world.roll.size })
   const app = newApp()
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
-  serveNative(app, { gateway: world.gateway, log, origins: [], door: { keeper, addresses: new Addresses(trusted) } })
+  serveNative(app, {
+    gateway: world.gateway,
+    log: silent,
+    origins: [],
+    door: { keeper, addresses: new Addresses(trusted) },
+  })
   const { port } = await listen(app, '127.0.0.1', 0)
   stops.push(() => app.close())
   return { world, port, knock: (forwarded: string[] = []) => knock(port, forwarded) }

@@ -4,6 +4,7 @@ import { NatsBus } from '../bus/nats-bus.ts'
 import { NatsEventConsumer } from '../bus/nats-event-consumer.ts'
 import { NatsEventStream } from '../bus/nats-event-stream.ts'
 import { type Subjects, subjects } from '../bus/subjects.ts'
+import { deviceWorld } from '../client/world.ts'
 import { packBody } from '../protocol/codec.ts'
 import type { DropId } from '../protocol/ids.ts'
 import type { Clock } from '../rooms/ports.ts'
@@ -14,14 +15,8 @@ import { notedLog } from './contracts/bus-log.ts'
 import { type MigratedDatabase, migratedDatabase } from './setup/migrated-database.ts'
 import { uniquePrefix } from './setup/prefix.ts'
 
-const clock: Clock = {
-  nowMs: Date.now,
-  monotonicMs: () => performance.now(),
-  after: (ms, call) => {
-    const timer = setTimeout(call, Math.min(ms, 20))
-    return { cancel: () => clearTimeout(timer) }
-  },
-}
+/** Impatient: nothing waits longer than 20 ms for its next try. */
+const clock: Clock = { ...deviceWorld, after: (ms, call) => deviceWorld.after(Math.min(ms, 20), call) }
 const log = notedLog()
 let database: MigratedDatabase
 let bus: NatsBus

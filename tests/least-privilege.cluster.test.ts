@@ -156,4 +156,28 @@ describe('a node with users of its own', () => {
       await expect(sql.unsafe(text), text).rejects.toThrow(/permission denied|must be owner/)
     }
   })
+
+  it('[KK10] says within two seconds that a store was made unsafe under it, and that it is safe again', async () => {
+    const redis = new Redis(stack.redisUrl, { maxRetriesPerRequest: 0 })
+    stops.push(() => redis.disconnect())
+    const system = async (change: string) => {
+      await owner.sql.unsafe(`alter system ${change}`)
+      await owner.sql`select pg_reload_conf()`
+    }
+    const isSaid = async (words: string, change: () => Promise<unknown>) => {
+      const from = logged.length
+      const beganMs = performance.now()
+      await change()
+      await vi.waitFor(() => expect(logged.slice(from).join('\n')).toMatch(words), { timeout: 5_000, interval: 10 })
+      expect(performance.now() - beganMs, words).toBeLessThan(2_000)
+    }
+
+    await isSaid('appendfsync is everysec, needs always', () => redis.config('SET', 'appendfsync', 'everysec'))
+    await isSaid('policy is allkeys-lru', () => redis.config('SET', 'maxmemory-policy', 'allkeys-lru'))
+    await isSaid('appendfsync is no,', () => redis.config('SET', 'appendfsync', 'no'))
+    await redis.config('SET', 'appendfsync', 'always')
+    await isSaid('"Redis","event":"settings.safe"', () => redis.config('SET', 'maxmemory-policy', 'noeviction'))
+    await isSaid('full_page_writes is off', () => system('set full_page_writes = off'))
+    await system('reset full_page_writes')
+  })
 })

@@ -232,9 +232,9 @@ class Both {
         for (const part of step.parts) {
           const next = epoch + step.epochOff
           if (part === 'clear') await this.ask((ledger) => ledger.clear(drop, next, step.node))
-          if (part === 'load') await this.ask((ledger) => ledger.load(drop, step.node, step.kept))
+          if (part === 'load') await this.ask((ledger) => ledger.load(drop, next, step.node, step.kept, step.opIds))
           if (part === 'rebuild') {
-            await this.ask((ledger) => ledger.rebuild(drop, next, step.node, step.seed, step.opIds))
+            await this.ask((ledger) => ledger.rebuild(drop, next, step.node, step.seed))
           }
         }
         return
@@ -272,7 +272,7 @@ it(`[L19] answers and keeps the same as the ledger in memory, over ${RUNS} histo
       async (begin, steps) => {
         const both = new Both(said)
         await both.take()
-        await both.ask((ledger) => ledger.rebuild(both.drop, 1, OWNER, begin, []))
+        await both.ask((ledger) => ledger.rebuild(both.drop, 1, OWNER, begin))
         for (const step of steps) await both.run(step)
         await both.compare()
       },

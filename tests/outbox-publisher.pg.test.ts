@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { NatsBus } from '../bus/nats-bus.ts'
 import { NatsEventStream } from '../bus/nats-event-stream.ts'
 import { subjects } from '../bus/subjects.ts'
+import { deviceWorld as clock } from '../client/world.ts'
 import { unpackBody } from '../protocol/codec.ts'
 import { OutboxPublisher } from '../server/outbound/outbox-publisher.ts'
 import { migrate } from '../storage/migrate.ts'
@@ -16,14 +17,6 @@ import { uniquePrefix } from './setup/prefix.ts'
 
 describe('the outbox publisher, between Postgres and JetStream', () => {
   const names = subjects(uniquePrefix())
-  const clock = {
-    nowMs: () => Date.now(),
-    monotonicMs: () => performance.now(),
-    after: (ms: number, call: () => void) => {
-      const timer = setTimeout(call, ms)
-      return { cancel: () => clearTimeout(timer) }
-    },
-  }
   let database: FreshDatabase
   let postgres: Postgres
   let observer: NatsBus

@@ -14,6 +14,15 @@ interface Manifest {
   optionalDependencies?: Record<string, string>
 }
 
+interface Locked {
+  version: string
+  integrity?: string
+  optional?: boolean
+  os?: string[]
+  cpu?: string[]
+  libc?: string[]
+}
+
 const read = (path: string): Manifest => JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as Manifest
 
 /** Known holes were closed in these versions (docs/security.md). */
@@ -22,7 +31,14 @@ const SAFE_FROM: Record<string, string> = {
   ...{ 'socket.io': '4.8.4', 'engine.io': '6.6.12', 'socket.io-parser': '4.2.7' },
 }
 
+/** Engine.IO brings its own, and never opens a port with it here: this one closed the last hole of its server. */
+const WS_OF_OTHERS = '8.17.1'
+
 describe('the packages', () => {
+  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, Locked> }
+  const locked = Object.entries(lock.packages)
+    .filter(([path]) => path !== '')
+    .map(([path, one]): [string, Locked] => [path.replace(/^.*node_modules\//, ''), one])
   const own = read('package.json')
   const chosen = { ...own.dependencies, ...own.devDependencies, ...own.optionalDependencies }
 
@@ -50,6 +66,27 @@ describe('the packages', () => {
     })
 
     expect(old).toEqual([])
+  })
+
+  it('[X7] are no older in any copy that the lock file holds, however deep', () => {
+    const old = locked.filter(([name, { version }]) => {
+      const from = name === 'ws' ? WS_OF_OTHERS : SAFE_FROM[name]
+      return from !== undefined && version.localeCompare(from, 'en', { numeric: true }) < 0
+    })
+
+    expect(old).toEqual([])
+    for (const name of Object.keys(SAFE_FROM)) expect(locked.map(([one]) => one)).toContain(name)
+  })
+
+  it('[X7] are installed by their hashes, but for the binaries of other machines, and run nothing when they are', () => {
+    const bare = locked.filter(([, { integrity, optional, os, cpu, libc }]) => {
+      const isForHere =
+        (os?.includes('linux') ?? true) && (cpu?.includes('x64') ?? true) && (libc?.includes('glibc') ?? true)
+      return integrity === undefined && (isForHere || optional !== true)
+    })
+
+    expect(bare).toEqual([])
+    expect(readFileSync(join(ROOT, '.npmrc'), 'utf8')).toMatch(/^ignore-scripts=true$/m)
   })
 
   it('[X8] accept the oldest Node that we promise', () => {

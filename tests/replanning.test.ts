@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { DropId } from '../protocol/ids.ts'
 import { type DropChange, Replanning } from '../rooms/replanning.ts'
 import { START_MS } from './builders/hand-clock.ts'
+import { silent } from './builders/logs.ts'
 import { ask, dropOf, sku } from './builders/people.ts'
 import { RoomWorld, type WorldNode } from './builders/room-world.ts'
 
@@ -18,10 +19,10 @@ async function planned() {
 }
 
 async function change(world: RoomWorld, node: WorldNode, drop: DropId, what = LATER) {
-  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
   const { directory, neighbours } = node
   const { book, ledger, leases } = world
-  const changing = new Replanning({ book, plans: book, ledger, leases, neighbours, directory, log, node: node.node })
+  const stores = { book, plans: book, ledger, leases }
+  const changing = new Replanning({ ...stores, neighbours, directory, log: silent, node: node.node })
   const said = changing.change(drop, what)
   await world.clock.advance(3_000)
   return (await said).said

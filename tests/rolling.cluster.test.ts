@@ -12,6 +12,8 @@ const BUYERS = 12
 const STOCK = 1_000_000
 /** A node that does not pass its rooms on leaves its leases behind, and they stand for two seconds. */
 const GAP_MAX_MS = 1_800
+/** Twice the bar of three seconds, for a machine that does other things too; 2.1 to 2.6 s on two quiet cores. */
+const VIEWERS_MAX_MS = 6_000
 
 interface Bought {
   answer: OrderAnswer
@@ -153,8 +155,12 @@ describe('a rolling restart of three nodes in a storm', () => {
     const viewers = () => watches.map((watch) => watch.state?.viewers)
     await vi.waitFor(() => expect(viewers()).toEqual(Array(BUYERS).fill(BUYERS + 1)), 15_000)
     const [dying] = urls.splice(0, 1)
+    const killedMs = performance.now()
     cluster.nodes.find((node) => node.socketUrl === dying)?.kill()
     await vi.waitFor(() => expect(viewers()).toEqual(Array(BUYERS).fill(BUYERS)), 15_000)
+    const missedMs = Math.round(performance.now() - killedMs)
+    console.log(`viewers are right again ${missedMs} ms after a kill -9`)
+    expect(missedMs).toBeLessThan(VIEWERS_MAX_MS)
     for (const client of clients) client.close()
   })
 })

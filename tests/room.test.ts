@@ -130,19 +130,7 @@ describe('a room', () => {
 
   it('[A4] refuses a letter past its deadline before it is run', async () => {
     const { world, drop, node } = await selling()
-    let release: () => void = () => undefined
-    const ledger = world.ledger
-    const held = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    world.ledger = new Proxy(ledger, {
-      get:
-        (_, name: keyof Ledger) =>
-        async (...args: never[]) => {
-          if (name === 'order') await held
-          return (ledger[name] as (...args: never[]) => Promise<unknown>).apply(ledger, args)
-        },
-    })
+    const release = world.hold('ledger', 'order')
 
     const slow = node.order(drop, ask(drop, 'ana'), 1_500)
     await world.clock.advance(1)

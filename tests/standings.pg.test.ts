@@ -1,5 +1,6 @@
 /** Revoking, banning and the book of actions on real Postgres, over REST; two nodes know it without any bus. */
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import { deviceWorld as clock } from '../client/world.ts'
 import type { UserId } from '../protocol/ids.ts'
 import { apiRoutes } from '../server/api/routes.ts'
 import { Standings } from '../server/inbound/standings.ts'
@@ -9,19 +10,11 @@ import { AdminActions } from '../storage/accounts/admin-actions.ts'
 import { SignIns } from '../storage/accounts/sign-ins.ts'
 import { FOR_GOOD_MS, type Standing, StandingBook } from '../storage/accounts/standings.ts'
 import { httpNode } from './builders/http-node.ts'
+import { silent } from './builders/logs.ts'
 import { buyer } from './builders/people.ts'
 import { restWorld, SECRET } from './builders/rest-world.ts'
 import { type MigratedDatabase, migratedDatabase } from './setup/migrated-database.ts'
 
-const clock = {
-  nowMs: Date.now,
-  monotonicMs: () => performance.now(),
-  after: (ms: number, call: () => void) => {
-    const timer = setTimeout(call, ms)
-    return { cancel: () => clearTimeout(timer) }
-  },
-}
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const noBus = { publish: () => false, subscribe: () => ({ stop: async () => undefined }) }
 
 let database: MigratedDatabase

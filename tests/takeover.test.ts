@@ -1,20 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { DropId } from '../protocol/ids.ts'
-import { ask, dropOf, sku } from './builders/people.ts'
-import { RoomWorld, type WorldNode } from './builders/room-world.ts'
+import { ask, dropOf } from './builders/people.ts'
+import { RoomWorld, twoNodes, type WorldNode } from './builders/room-world.ts'
 
 const names = (count: number, prefix = 'fan') => Array.from({ length: count }, (_, n) => `${prefix} ${n}`)
-
-async function two(stock = 10) {
-  const world = new RoomWorld()
-  const drop = world.addDrop(dropOf('one'), { items: [{ sku: sku('shoe'), total: stock }] })
-  const [a, b] = [world.node('n1'), world.node('n2')]
-  await world.clock.advance(2_000)
-  const waking = a.directory.wake(drop)
-  await world.clock.advance(500)
-  expect(await waking).toBe('here')
-  return { world, drop, a, b }
-}
 
 async function orders(world: RoomWorld, node: WorldNode, drop: DropId, who: string[], ms = 100): Promise<string[]> {
   const replies = who.map((name) => node.order(drop, ask(drop, name), Math.max(ms, 50) - 10))
@@ -32,11 +21,9 @@ async function persist(world: RoomWorld, node: WorldNode, drop: DropId, who: str
   return verdicts
 }
 
-const sold = (world: RoomWorld, drop: DropId) => world.book.read(drop).items.get(sku('shoe'))?.sold
-
 describe('orders to a node that does not own the drop', () => {
   it('[V1] reach the room over the bus, and are told where they came in', async () => {
-    const { world, drop, b } = await two()
+    const { world, drop, b } = await twoNodes()
 
     expect(await orders(world, b, drop, names(12))).toEqual([
       ...Array(10).fill('accepted'),
@@ -62,7 +49,7 @@ describe('orders to a node that does not own the drop', () => {
   })
 
   it('[V2] are answered invalid for a drop that does not exist, without asking Postgres each time', async () => {
-    const { world, a } = await two()
+    const { world, a } = await twoNodes()
     let takes = 0
     world.book.refuse((call) => {
       if (call === 'take') takes += 1
@@ -79,7 +66,7 @@ describe('orders to a node that does not own the drop', () => {
 
 describe('when the owner is gone', () => {
   it('[V3] another node adopts the room within three seconds, and nothing that was accepted is lost', async () => {
-    const { world, drop, a, b } = await two()
+    const { world, drop, a, b } = await twoNodes()
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
     const before = await orders(world, a, drop, names(4))
 
@@ -93,11 +80,11 @@ describe('when the owner is gone', () => {
     expect(before).toEqual(Array(4).fill('accepted'))
     expect(after).toEqual([...Array(4).fill('duplicate'), ...Array(6).fill('accepted')])
     expect(gapMs).toBeLessThanOrEqual(3_000)
-    expect(sold(world, drop)).toBe(10)
+    expect(world.sold(drop)).toBe(10)
   })
 
   it('[V4] and wakes up again after a pause, the ledger refuses it, and it hands over what it had', async () => {
-    const { world, drop, a, b } = await two()
+    const { world, drop, a, b } = await twoNodes()
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
     await orders(world, a, drop, names(3))
 
@@ -108,14 +95,14 @@ describe('when the owner is gone', () => {
     await world.clock.advance(5_000)
 
     expect(await persist(world, a, drop, names(5))).toEqual(Array(5).fill('duplicate'))
-    expect(sold(world, drop)).toBe(5)
+    expect(world.sold(drop)).toBe(5)
     expect(world.events.filter((one) => one.event === 'order.revoked')).toEqual([])
   })
 })
 
 describe('when Redis loses what it had', () => {
   it('[V5] all of it: the room is built anew from Postgres and the journal, and nothing is lost or sold twice', async () => {
-    const { world, drop, a } = await two()
+    const { world, drop, a } = await twoNodes()
     await orders(world, a, drop, names(3))
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
     await orders(world, a, drop, names(3, 'late'))
@@ -128,11 +115,11 @@ describe('when Redis loses what it had', () => {
 
     expect(after.slice(0, 6)).toEqual(Array(6).fill('duplicate'))
     expect(after.slice(6).filter((verdict) => verdict === 'accepted')).toHaveLength(4)
-    expect(sold(world, drop)).toBe(10)
+    expect(world.sold(drop)).toBe(10)
   })
 
   it('[V5] all of it, and another node takes over: the journal is surrendered to it', async () => {
-    const { world, drop, a, b } = await two()
+    const { world, drop, a, b } = await twoNodes()
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
     await orders(world, a, drop, names(6))
 
@@ -152,7 +139,7 @@ describe('when Redis loses what it had', () => {
   })
 
   it('[V6] its last moments: the owner sees it by the seq, and builds the room anew', async () => {
-    const { world, drop, a } = await two()
+    const { world, drop, a } = await twoNodes()
     await orders(world, a, drop, names(2))
     const image = world.memoryLedger.image()
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
@@ -170,7 +157,7 @@ describe('when Redis loses what it had', () => {
 
 describe('when the lease is lost while the owner lives', () => {
   it('[V7] two nodes cannot both sell: the higher epoch wins and the other one gives up', async () => {
-    const { world, drop, a, b } = await two(20)
+    const { world, drop, a, b } = await twoNodes(20)
     await orders(world, a, drop, names(5))
 
     await world.leases.release(drop, a.node)
@@ -182,11 +169,11 @@ describe('when the lease is lost while the owner lives', () => {
     await world.clock.advance(1_000)
 
     expect(after.filter((verdict) => verdict === 'sold_out')).toHaveLength(5)
-    expect(sold(world, drop)).toBe(20)
+    expect(world.sold(drop)).toBe(20)
   })
 
   it('[V8] a node that leaves writes what it has and passes its rooms on to the node that comes next', async () => {
-    const { world, drop, a, b } = await two()
+    const { world, drop, a, b } = await twoNodes()
     await orders(world, a, drop, names(2))
 
     const closing = a.directory.close(1_000)
@@ -195,7 +182,7 @@ describe('when the lease is lost while the owner lives', () => {
 
     expect(await world.leases.holder(drop)).toBe(b.node)
     expect(b.directory.room(drop)).toBeDefined()
-    expect(sold(world, drop)).toBe(2)
+    expect(world.sold(drop)).toBe(2)
     expect(await persist(world, b, drop, names(3))).toEqual(['duplicate', 'duplicate', 'accepted'])
   })
 })

@@ -12,13 +12,13 @@ import type { KeySource } from '../server/inbound/token-keys.ts'
 import { Tokens } from '../server/inbound/tokens.ts'
 import { HandClock, START_MS, settled } from './builders/hand-clock.ts'
 import { httpNode } from './builders/http-node.ts'
+import { silent } from './builders/logs.ts'
 import { restWorld } from './builders/rest-world.ts'
 
 const SECRET = 'a secret for tests, 32 bytes at least, known to nobody'
 const OTHER = 'another secret for tests, 32 bytes at least, and new'
 const NOW_S = START_MS / 1000
 const ANA = '01890a5d-ac96-774b-bcce-b302099a8057' as UserId
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 const segment = (text: string | Buffer) => Buffer.from(text).toString('base64url')
 const pem = (key: KeyObject) =>

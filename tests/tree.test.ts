@@ -29,6 +29,7 @@ const DOORS: Record<string, RegExp> = {
   '@node-rs/argon2': /^server\/inbound\/passwords\.ts$/,
   'socket.io': /^server\/transports\/socketio[a-z-]*\.ts$/,
   '@socket.io/redis-adapter': /^server\/transports\/socketio\.ts$/,
+  'prom-client': /^server\/metrics\/meter\.ts$/,
   pino: /^server\/log\.ts$/,
 }
 

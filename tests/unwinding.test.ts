@@ -2,10 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { controlOf } from '../rooms/drop.ts'
 import { Unwinding } from '../rooms/unwinding.ts'
+import { silent } from './builders/logs.ts'
 import { ask, dropOf } from './builders/people.ts'
 import { RoomWorld } from './builders/room-world.ts'
-
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 describe('a cancelled drop', () => {
   it('[E9] sells nothing more, and its orders are cancelled by any node, also after a fault', async () => {
@@ -24,7 +23,7 @@ describe('a cancelled drop', () => {
     await world.clock.advance(2_100)
     expect((await late).verdict).toBe('closed')
 
-    const unwinding = new Unwinding({ book: world.book, clock: world.clock, log })
+    const unwinding = new Unwinding({ book: world.book, clock: world.clock, log: silent })
     world.book.refuse((call) => (call === 'unwind' ? 'after' : undefined))
     await unwinding.look()
     world.book.refuse()

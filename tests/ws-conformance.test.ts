@@ -8,20 +8,20 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { listen, newApp } from '../server/transports/http-listener.ts'
 import { serveNative } from '../server/transports/native.ts'
 import { EdgeWorld } from './builders/edge-world.ts'
+import { failureLog } from './builders/logs.ts'
 import { ACCEPT, bounded, frame, handshake, OP, RawSocket } from './builders/raw-socket.ts'
 import { clock, WS_GROUPS } from './conformance/ws-cases.ts'
 import { HANDSHAKES, type HandshakeCase } from './conformance/ws-handshakes.ts'
 import { outcomeOf } from './conformance/ws-outcome.ts'
 
 const AT_ONCE = 16
-const failures: unknown[] = []
+const { log, failures } = failureLog()
 const app = newApp()
 let world: EdgeWorld
 let port = 0
 
 beforeAll(async () => {
   world = new EdgeWorld()
-  const log = { info: () => undefined, warn: () => undefined, error: (...said: unknown[]) => failures.push(said) }
   serveNative(app, { gateway: world.gateway, log, origins: ['https://drops.example'] })
   app.any('/*', (res) => {
     res.writeStatus('404 Not Found').end('no such page')

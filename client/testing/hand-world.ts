@@ -13,8 +13,14 @@ const TURNS = 30
 export class HandWorld implements World {
   /** What random() answers. */
   chance = 0.5
+  readonly #rest: () => Promise<void>
   #passedMs = 0
   #waiting: Waiting[] = []
+
+  /** `rest`: resolves when what a moment started can go no further without time. */
+  constructor(rest: () => Promise<void> = rested) {
+    this.#rest = rest
+  }
 
   nowMs = (): number => HAND_START_MS + this.#passedMs
   monotonicMs = (): number => this.#passedMs
@@ -39,7 +45,7 @@ export class HandWorld implements World {
   async advance(ms: number): Promise<void> {
     const untilMs = this.#passedMs + ms
     for (;;) {
-      await rested()
+      await this.#rest()
       const next = this.#waiting.filter((one) => one.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0]
       if (next === undefined) break
 
@@ -48,7 +54,7 @@ export class HandWorld implements World {
       next.call()
     }
     this.#passedMs = untilMs
-    await rested()
+    await this.#rest()
   }
 }
 

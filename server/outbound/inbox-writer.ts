@@ -13,6 +13,7 @@
 import type { EventConsumer, Taken } from '../../bus/event-consumer.ts'
 import { fieldsOf, readBody, readList } from '../../bus/reading.ts'
 import { isDropId, isOrderId, isUserId } from '../../protocol/ids.ts'
+import { Nap } from '../../rooms/nap.ts'
 import type { Clock, Log } from '../../rooms/ports.ts'
 import type { Inbox, OrderEnd } from '../../storage/inbox/inbox.ts'
 
@@ -36,13 +37,14 @@ const KINDS: ReadonlySet<unknown> = new Set(['order_confirmed', 'order_revoked',
 
 export class InboxWriter {
   readonly #world: InboxWriterWorld
+  readonly #nap: Nap
   #stopping = false
   #writing: Promise<void> | undefined
-  #wake: (() => void) | undefined
   #atOnce = 1
 
   constructor(world: InboxWriterWorld) {
     this.#world = world
+    this.#nap = new Nap(world.clock)
   }
 
   start(): void {
@@ -52,7 +54,7 @@ export class InboxWriter {
   /** Ends what is being written; what was being asked for is answered to nobody, and comes again to another node. */
   async stop(): Promise<void> {
     this.#stopping = true
-    this.#wake?.()
+    this.#nap.end()
     await this.#writing
   }
 
@@ -61,7 +63,7 @@ export class InboxWriter {
       const taken = await this.#world.consumer.take(TAKE_MS)
       if (taken === 'nothing') continue
       if (taken === 'away') {
-        await this.#rest(TRY_AGAIN_MS)
+        await this.#nap.take(TRY_AGAIN_MS)
         continue
       }
       const gathered = [taken, ...(await this.#gather())]
@@ -70,7 +72,7 @@ export class InboxWriter {
       const startedMs = this.#world.clock.monotonicMs()
       this.#writing = this.#write(gathered)
       await this.#writing
-      await this.#rest(Math.min(REST_MAX_MS, REST_RATIO * (this.#world.clock.monotonicMs() - startedMs)))
+      await this.#nap.take(Math.min(REST_MAX_MS, REST_RATIO * (this.#world.clock.monotonicMs() - startedMs)))
     }
   }
 
@@ -98,19 +100,8 @@ export class InboxWriter {
       log.warn('inbox.not_written', { events: gathered.length, cause: String(cause) })
       for (const { taken } of read) taken.again(TRY_AGAIN_MS)
       this.#atOnce = 1
-      await this.#rest(TRY_AGAIN_MS)
+      await this.#nap.take(TRY_AGAIN_MS)
     }
-  }
-
-  #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#world.clock.after(ms, resolve)
-      this.#wake = () => {
-        timer.cancel()
-        resolve()
-      }
-      if (this.#stopping) this.#wake()
-    })
   }
 }
 

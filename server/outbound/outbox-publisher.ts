@@ -13,6 +13,7 @@ import type { EventStream } from '../../bus/event-stream.ts'
 import type { Subjects } from '../../bus/subjects.ts'
 import { packBody } from '../../protocol/codec.ts'
 import { Fault } from '../../protocol/faults.ts'
+import { Nap } from '../../rooms/nap.ts'
 import type { Clock, Log } from '../../rooms/ports.ts'
 
 export interface OutboxRow {
@@ -55,18 +56,19 @@ const KIND = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/
 
 export class OutboxPublisher {
   readonly #world: OutboxPublisherWorld
+  readonly #nap: Nap
   #running: Promise<void> | undefined
   #stopping = false
   /** Set by a poke while a step is under way: its rows may have been committed after the step looked. */
   #poked = false
   /** Set when the stream lost events, until the outbox is refilled: the last number that it still has. */
   #lostAfter: number | undefined
-  #wake: (() => void) | undefined
   #published = 0
   #failuresInARow = 0
 
   constructor(world: OutboxPublisherWorld) {
     this.#world = world
+    this.#nap = new Nap(world.clock)
     world.stream.onLost((lastSeq) => {
       this.#lostAfter = Math.min(this.#lostAfter ?? lastSeq, lastSeq)
     })
@@ -88,13 +90,13 @@ export class OutboxPublisher {
   /** Something was committed. While NATS or Postgres fail it changes nothing: the back-off is kept. */
   poke(): void {
     this.#poked = true
-    if (this.#failuresInARow === 0) this.#wake?.()
+    if (this.#failuresInARow === 0) this.#nap.wake()
   }
 
   /** Lets the present step end, but waits no longer than `waitMs`; what is not marked sent is sent by the others. */
   async stop(waitMs: number): Promise<void> {
     this.#stopping = true
-    this.#wake?.()
+    this.#nap.end()
     const running = this.#running
     if (running === undefined) return
 
@@ -111,9 +113,9 @@ export class OutboxPublisher {
     while (!this.#stopping) {
       this.#poked = false
       const sent = await this.#step()
-      if (sent === 'failed') await this.#rest(this.#backOffMs())
+      if (sent === 'failed') await this.#nap.take(this.#backOffMs())
       // Fewer than asked for: the outbox was empty a moment ago.
-      else if (sent < ROWS_MAX && !this.#poked && this.#lostAfter === undefined) await this.#rest(LOOK_EVERY_MS)
+      else if (sent < ROWS_MAX && !this.#poked && this.#lostAfter === undefined) await this.#nap.take(LOOK_EVERY_MS)
     }
   }
 
@@ -188,16 +190,5 @@ export class OutboxPublisher {
   #backOffMs(): number {
     const mostMs = Math.min(BACK_OFF_MAX_MS, BACK_OFF_MIN_MS * 2 ** Math.min(this.#failuresInARow, 10))
     return BACK_OFF_MIN_MS + Math.random() * (mostMs - BACK_OFF_MIN_MS)
-  }
-
-  #rest(ms: number): Promise<void> {
-    if (this.#stopping) return Promise.resolve()
-    return new Promise((resolve) => {
-      const timer = this.#world.clock.after(ms, resolve)
-      this.#wake = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
   }
 }

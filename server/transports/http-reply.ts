@@ -10,19 +10,17 @@ import type { HttpResponse } from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
 import type { Refusal } from '../api/refusal.ts'
 import { hasAlready, type WrittenAnswer } from '../api/written-answer.ts'
+import type { GuardHeaders } from './guard-headers.ts'
 import { CORS_ANSWER_HEADERS, CORS_KEPT_S, CORS_REQUEST_HEADERS } from './http-origins.ts'
 import { writeProblem } from './http-problem.ts'
 import type { HttpQuestion } from './http-request.ts'
-
-/** For a year. Not for other names of the domain: they are not this node's to promise for. */
-const HTTPS_ONLY = 'max-age=31536000'
 
 type Headers = Readonly<Record<string, string>>
 
 export interface ReplyOptions {
   /** The page that may read the answer. */
   origin: string | undefined
-  httpsOnly: boolean
+  guard: GuardHeaders
   /** Called once: answered, or gone. */
   onDone(status: number | 'gone'): void
 }
@@ -93,12 +91,11 @@ export class HttpReply {
   }
 
   #writeCommon(): void {
-    const { origin, httpsOnly } = this.#options
+    const { origin, guard } = this.#options
     for (const name in this.#noted) this.#res.writeHeader(name, this.#noted[name] ?? '')
     this.#res.writeHeader('x-request-id', this.#question.requestId)
-    this.#res.writeHeader('x-content-type-options', 'nosniff')
+    for (const [name, value] of guard) this.#res.writeHeader(name, value)
     this.#res.writeHeader('vary', 'origin')
-    if (httpsOnly) this.#res.writeHeader('strict-transport-security', HTTPS_ONLY)
     if (origin === undefined) return
 
     this.#res.writeHeader('access-control-allow-origin', origin)

@@ -20,6 +20,7 @@ import type { RestAdmission } from '../inbound/rest-admission.ts'
 import type { Tokens } from '../inbound/tokens.ts'
 import type { NodeLog } from '../log.ts'
 import type { EdgeApp } from './edge-app.ts'
+import { type GuardHeaders, guardHeaders } from './guard-headers.ts'
 import { BODY_MAX, readBody } from './http-body.ts'
 import { admitted } from './http-caller.ts'
 import { readInput } from './http-input.ts'
@@ -63,6 +64,7 @@ export class Http {
   readonly #table: HttpTable
   readonly #origins: Origins
   readonly #addresses: Addresses
+  readonly #guard: GuardHeaders
   #inFlight = 0
 
   constructor(world: HttpWorld, limits: HttpLimits = HTTP_LIMITS) {
@@ -71,6 +73,7 @@ export class Http {
     this.#table = new HttpTable(world.routes)
     this.#origins = new Origins(world.origins)
     this.#addresses = world.addresses ?? new Addresses([])
+    this.#guard = guardHeaders(world.httpsOnly === true)
   }
 
   /** Requests that are being answered. */
@@ -101,7 +104,7 @@ export class Http {
     this.#inFlight += 1
     const reply = new HttpReply(res, question, {
       origin: mayRead ? origin : undefined,
-      httpsOnly: this.#world.httpsOnly === true,
+      guard: this.#guard,
       onDone: (status) => {
         this.#inFlight -= 1
         this.#world.log.debug('http.answered', { requestId, method, path, status })

@@ -23,6 +23,7 @@ import type { Gateway } from '../inbound/gateway.ts'
 import type { Session } from '../inbound/session.ts'
 import { ROLL_LIMITS } from '../inbound/session-roll.ts'
 import type { EdgeApp } from './edge-app.ts'
+import { guarded, guardHeaders } from './guard-headers.ts'
 import { type Broadcaster, closeText, type Peer } from './peer.ts'
 import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
 import { isHandshake } from './ws-handshake.ts'
@@ -39,6 +40,8 @@ export interface NativeWorld {
   origins: readonly string[]
   /** Who may open another socket. Without it everybody may. */
   door?: Door
+  /** Browsers are told to come by https only, from now on. */
+  httpsOnly?: boolean
 }
 
 /** What the library carries with a socket. It copies an object's own fields only, so a peer stands in one. */
@@ -59,6 +62,7 @@ const DROPPED = 2
 export function serveNative(app: EdgeApp, world: NativeWorld): void {
   const { gateway, log } = world
   const origins = new Set(world.origins)
+  const guard = guardHeaders(world.httpsOnly === true)
 
   app.ws<Carried>('/ws', {
     compression: 0,
@@ -69,7 +73,7 @@ export function serveNative(app: EdgeApp, world: NativeWorld): void {
     sendPingsAutomatically: true,
     maxLifetime: LIFETIME_MIN,
 
-    upgrade: (res, req, context) => safely(log, () => shake(res, req, context, origins, world)),
+    upgrade: (res, req, context) => safely(log, () => shake(guarded(res, guard), req, context, origins, world)),
     open: (ws) => safely(log, () => ws.getUserData().peer.begin(ws, gateway)),
     message: (ws, message, isBinary) =>
       safely(log, () => ws.getUserData().peer.hear(new Uint8Array(message), isBinary, gateway)),

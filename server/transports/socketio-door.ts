@@ -13,6 +13,7 @@ import type { HttpRequest, HttpResponse, TemplatedApp, WebSocketBehavior } from 
 import type { Log } from '../../rooms/ports.ts'
 import type { Gateway } from '../inbound/gateway.ts'
 import type { EdgeApp } from './edge-app.ts'
+import { type GuardHeaders, guarded } from './guard-headers.ts'
 import { CORS_KEPT_S, CORS_REQUEST_HEADERS, type Origins } from './http-origins.ts'
 import { BACKPRESSURE_BYTES_MAX, LIFETIME_MIN } from './native.ts'
 import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
@@ -22,6 +23,7 @@ export interface DoorWorld {
   gateway: Pick<Gateway, 'isOpen'>
   origins: Origins
   log: Pick<Log, 'error'>
+  guard: GuardHeaders
   /** Who may open another socket. Without it everybody may. */
   door?: Door
 }
@@ -44,6 +46,7 @@ export function behindDoor(app: EdgeApp, world: DoorWorld): DoorApp {
     any: (path: string, handle: (res: HttpResponse, req: HttpRequest) => void) => {
       app.any(path, (res, req) =>
         safely(world, res, () => {
+          guarded(res, world.guard)
           if (mayEnter(res, req, world, 'polling')) handle(shielded(world, res), req)
         }),
       )
@@ -61,6 +64,7 @@ export function behindDoor(app: EdgeApp, world: DoorWorld): DoorApp {
         closeOnBackpressureLimit: 1,
         upgrade: (res, req, context) =>
           safely(world, res, () => {
+            guarded(res, world.guard)
             if (mayEnter(res, req, world, 'websocket')) upgrade?.(shielded(world, res), req, context)
           }),
         open: (ws) => safely(world, undefined, () => open?.(ws)),
@@ -141,6 +145,7 @@ function refuse(
     if (retryAfterMs !== undefined) res.writeHeader('retry-after', retryAfter(retryAfterMs))
     if (origin !== '') for (const [name, value] of corsHeaders(origin)) res.writeHeader(name, value)
     res.writeHeader('content-type', 'application/json')
+    res.writeHeader('cache-control', 'no-store')
     res.end(JSON.stringify({ code, message }))
   })
   return false

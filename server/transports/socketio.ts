@@ -10,6 +10,7 @@ import { Server, type Socket } from 'socket.io'
 import type { RedisFanout } from '../../storage/redis-fanout.ts'
 import type { Gateway } from '../inbound/gateway.ts'
 import type { EdgeApp } from './edge-app.ts'
+import { guardHeaders } from './guard-headers.ts'
 import { Origins } from './http-origins.ts'
 import type { Door } from './socket-door.ts'
 import { behindDoor, corsHeaders, type DoorWorld, type Knocked } from './socketio-door.ts'
@@ -25,6 +26,8 @@ export interface SocketIoWorld {
   origins: readonly string[]
   /** Who may open another socket. Without it everybody may. */
   door?: Door
+  /** Browsers are told to come by https only, from now on. */
+  httpsOnly?: boolean
   /** To the other nodes' sockets; without it there are none. */
   fanout?: RedisFanout
 }
@@ -67,10 +70,10 @@ export function serveSocketIo(app: EdgeApp, world: SocketIoWorld, limits = SOCKE
     ...(fanout === undefined ? {} : { adapter: redisAdapter(fanout) }),
   })
   const origins = new Origins(world.origins)
-  io.attachApp(behindDoor(app, { gateway, origins, log, ...(door === undefined ? {} : { door }) }))
+  const guard = guardHeaders(world.httpsOnly === true)
+  io.attachApp(behindDoor(app, { gateway, origins, log, guard, ...(door === undefined ? {} : { door }) }))
   if (door !== undefined) io.engine.on('connection', (connection: Connection) => count(connection, door))
   io.engine.on('headers', (headers: Record<string, string>, { headers: said }: { headers: Record<string, string> }) => {
-    headers['x-content-type-options'] = 'nosniff'
     if (said.origin !== undefined) Object.assign(headers, Object.fromEntries(corsHeaders(said.origin)))
   })
   io.on('connection', (socket) => begin(socket))

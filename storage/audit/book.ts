@@ -4,16 +4,30 @@ import type { DropId, OrderId, Sku } from '../../protocol/ids.ts'
 import type { Position } from '../../protocol/position.ts'
 import { answered, readStatement, type Sql, type Transaction } from '../postgres.ts'
 
-export interface Book {
+/** What has become of each unit, as far as Postgres knows. */
+export interface Units {
   watermark: Position
-  minEpoch: number
   /** Doings that Postgres has and the ledger has not acknowledged. */
   pendingOps: number
+  items: { sku: Sku; total: number; sold: number }[]
+}
+
+export interface Book extends Units {
+  minEpoch: number
   items: { sku: Sku; total: number; sold: number; confirmed: number }[]
   buyers: { buyers: number; over_item_limit: number; over_drop_limit: number; miscounted: number }
   keys: { orders: number; shared: number }
   ops: { restocks: number; cancelled: number; unreturned: number; unfounded: number }
   outbox: { transitions: number; unsent: number; missing: number; repeated: number; unfounded: number }
+}
+
+interface UnitRow {
+  sku: Sku
+  total: number
+  sold: number
+  wm_epoch: number
+  wm_seq: number
+  pending: number
 }
 
 /** A big drop takes seconds; connect with a longer statementMs for those. */
@@ -26,6 +40,17 @@ export function readBook(sql: Sql, drop: DropId): Promise<Book> {
     sql.begin('isolation level repeatable read read only', (tx) => readWithin(tx, drop)),
     AUDIT_MS,
   )
+}
+
+/** Undefined for a drop that Postgres does not know. One statement, cheap enough to be asked again and again. */
+export async function readUnits(sql: Sql, drop: DropId): Promise<Units | undefined> {
+  const asked = sql.unsafe<UnitRow[]>(statement('units'), [drop], { prepare: true })
+  const rows = await answered(asked)
+  const [head] = rows
+  if (head === undefined) return undefined
+
+  const items = rows.map(({ sku, total, sold }) => ({ sku, total, sold }))
+  return { watermark: { epoch: head.wm_epoch, seq: head.wm_seq }, pendingOps: head.pending, items }
 }
 
 /** Those of the orders, which the log says were accepted, that Postgres has no word of. */

@@ -3,7 +3,7 @@
 import type { OrderId } from '../../protocol/ids.ts'
 import { comparePositions, formatPosition, laterPosition } from '../../protocol/position.ts'
 import type { RoomState } from '../../rooms/ports.ts'
-import type { Book } from './book.ts'
+import type { Book, Units } from './book.ts'
 import type { LogWalk } from './log-walk.ts'
 
 export const AUDIT_RULES = {
@@ -43,7 +43,7 @@ export function soldIsConfirmed({ items }: Book): Finding {
   return finding('I2', wrong, `${figures.confirmed} units confirmed`, figures)
 }
 
-export function unitsAreKept(book: Book, walk: LogWalk, room: RoomState | undefined): Finding {
+export function unitsAreKept(book: Units, walk: LogWalk, room: RoomState | undefined): Finding {
   const total = sum(book.items, 'total')
   const sold = sum(book.items, 'sold')
   if (room === undefined) {
@@ -53,16 +53,22 @@ export function unitsAreKept(book: Book, walk: LogWalk, room: RoomState | undefi
   // Quiet: nothing is on its way from one store to the other.
   const quiet = walk.unwritten === 0 && book.pendingOps === 0 && isReached(room, walk, book)
   const leftOf = new Map(room.items.map((item) => [item.sku, item.left]))
-  const wrong = book.items.flatMap((item) => {
+  const wrong: string[] = []
+  let twice = 0
+  let lost = 0
+  for (const item of book.items) {
     const kept = (leftOf.get(item.sku) ?? 0) + (walk.unwrittenUnits.get(item.sku) ?? 0) + item.sold
-    if (kept - (walk.unwrittenReturns.get(item.sku) ?? 0) > item.total)
-      return [`${item.sku}: ${kept} units where there are ${item.total}`]
-    return quiet && kept < item.total && room.phase !== 'cancelled'
-      ? [`${item.sku}: ${item.total - kept} units are lost`]
-      : []
-  })
+    const over = kept - (walk.unwrittenReturns.get(item.sku) ?? 0) - item.total
+    if (over > 0) {
+      twice += over
+      wrong.push(`${item.sku}: ${kept} units where there are ${item.total}`)
+    } else if (quiet && kept < item.total && room.phase !== 'cancelled') {
+      lost += item.total - kept
+      wrong.push(`${item.sku}: ${item.total - kept} units are lost`)
+    }
+  }
   const accepted = [...walk.unwrittenUnits.values()].reduce((units, qty) => units + qty, 0)
-  const figures = { total, sold, accepted, left: sum(room.items, 'left'), quiet: Number(quiet) }
+  const figures = { total, sold, accepted, left: sum(room.items, 'left'), twice, lost, quiet: Number(quiet) }
   const said = quiet ? 'every unit is accounted for' : 'no unit is there twice; some are on their way'
   return finding('I3', wrong, said, figures)
 }
@@ -116,7 +122,7 @@ export function doneOnce({ ops }: Book, walk: LogWalk, unknown: readonly string[
 }
 
 /** A room that has just been taken over stands at seq 0, before anything of its epoch is in the log. */
-function isReached(room: RoomState, walk: LogWalk, book: Book): boolean {
+function isReached(room: RoomState, walk: LogWalk, book: Units): boolean {
   return room.seq === 0 || comparePositions(room, laterPosition(walk.last, book.watermark)) <= 0
 }
 

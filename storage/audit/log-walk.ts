@@ -28,16 +28,33 @@ export interface LogWalk {
 
 const PAGE = 1_000
 
+/** What Postgres does not have yet, and nothing else of the log. */
+export function walkUnwritten(ledger: Pick<Ledger, 'entries'>, drop: DropId, watermark: Position): Promise<LogWalk> {
+  return walkFrom(ledger, drop, { from: watermark, watermark, minEpoch: 0, written: async () => undefined })
+}
+
 /** `written` is given the ids of orders up to the watermark, a page at a time, so that they can be looked for. */
-export async function walkLog(
+export function walkLog(
   ledger: Pick<Ledger, 'entries'>,
   drop: DropId,
   watermark: Position,
   minEpoch: number,
   written: (orderIds: OrderId[]) => Promise<void>,
 ): Promise<LogWalk> {
+  return walkFrom(ledger, drop, { from: ORIGIN, watermark, minEpoch, written })
+}
+
+interface Way {
+  from: Position
+  watermark: Position
+  minEpoch: number
+  written(orderIds: OrderId[]): Promise<void>
+}
+
+async function walkFrom(ledger: Pick<Ledger, 'entries'>, drop: DropId, way: Way): Promise<LogWalk> {
+  const { watermark, minEpoch, written } = way
   const walk: LogWalk = {
-    ...{ entries: 0, unwritten: 0, unwrittenUnits: new Map(), gaps: [], sharedKeys: 0, last: ORIGIN },
+    ...{ entries: 0, unwritten: 0, unwrittenUnits: new Map(), gaps: [], sharedKeys: 0, last: way.from },
     ...{ unwrittenReturns: new Map(), ops: new Set(), repeatedOps: 0 },
   }
   const orderOf = new Map<string, OrderId>()

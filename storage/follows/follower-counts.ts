@@ -10,6 +10,7 @@
 import { Fault } from '../../protocol/faults.ts'
 import { type CreatorId, isCreatorId } from '../../protocol/ids.ts'
 import type { Log } from '../../rooms/ports.ts'
+import { SingleFlight } from '../../rooms/single-flight.ts'
 import { type LuaScript, type RedisConnection, readScript } from '../redis.ts'
 import type { Follows } from './follows.ts'
 
@@ -21,7 +22,7 @@ export class FollowerCounts {
   readonly #prefix: string
   readonly #log: Pick<Log, 'warn'>
   readonly #moved: LuaScript = readScript(new URL('./lua/count_moved.lua', import.meta.url))
-  readonly #counting = new Map<CreatorId, Promise<number>>()
+  readonly #counting = new SingleFlight<CreatorId, number>()
 
   constructor(redis: RedisConnection, follows: Pick<Follows, 'count'>, prefix: string, log: Pick<Log, 'warn'>) {
     this.#redis = redis
@@ -32,21 +33,14 @@ export class FollowerCounts {
 
   async of(creator: CreatorId): Promise<number> {
     const cached = await this.#safely(() => this.#redis.call((client) => client.get(this.#key(creator))))
-    return cached === undefined || cached === null ? this.#countOnce(creator) : Number(cached)
+    return cached === undefined || cached === null
+      ? this.#counting.join(creator, () => this.#count(creator))
+      : Number(cached)
   }
 
   /** After the follow is committed. Never throws: the number is only a cache. */
   async moved(creator: CreatorId, by: 1 | -1): Promise<void> {
     await this.#safely(() => this.#redis.run(this.#moved, [this.#key(creator)], [by]))
-  }
-
-  #countOnce(creator: CreatorId): Promise<number> {
-    const under = this.#counting.get(creator)
-    if (under !== undefined) return under
-
-    const counting = this.#count(creator).finally(() => this.#counting.delete(creator))
-    this.#counting.set(creator, counting)
-    return counting
   }
 
   async #count(creator: CreatorId): Promise<number> {

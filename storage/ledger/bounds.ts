@@ -11,7 +11,7 @@ import type { Claim, KeptOrder, RoomSeed } from '../../rooms/ports.ts'
 export const CLAIMS_MAX = 256
 export const LOAD_MAX = 500
 export const ITEMS_MAX = 1_000
-export const OPS_MAX = 100_000
+export const OPS_MAX = 1_000
 
 /** Never with a bar: `released|<order id>` in the same hash must not be somebody's op id. */
 const OP_ID = /^[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}$/
@@ -20,8 +20,10 @@ export function boundClaims(claims: readonly Claim[]): void {
   if (claims.length > CLAIMS_MAX) throw new Fault('too_large', { claims: claims.length, most: CLAIMS_MAX })
 }
 
-export function boundLoad(orders: readonly KeptOrder[]): void {
+export function boundLoad(orders: readonly KeptOrder[], opIds: readonly string[]): void {
   if (orders.length > LOAD_MAX) throw new Fault('too_large', { orders: orders.length, most: LOAD_MAX })
+  if (opIds.length > OPS_MAX) throw new Fault('too_large', { opIds: opIds.length, most: OPS_MAX })
+  for (const opId of opIds) checkOpId(opId)
 }
 
 export function checkOpId(opId: string): void {
@@ -32,10 +34,8 @@ export function checkEpoch(epoch: number): void {
   if (!Number.isSafeInteger(epoch) || epoch < 1) throw new Fault('bad_request', { what: 'epoch', epoch })
 }
 
-export function checkSeed(seed: RoomSeed, opIds: readonly string[]): void {
+export function checkSeed(seed: RoomSeed): void {
   if (seed.items.length > ITEMS_MAX) throw new Fault('too_large', { items: seed.items.length, most: ITEMS_MAX })
-  if (opIds.length > OPS_MAX) throw new Fault('too_large', { opIds: opIds.length, most: OPS_MAX })
-  for (const opId of opIds) checkOpId(opId)
   for (const { sku, left } of seed.items) {
     // A room that began below zero would never sell, and never say why.
     if (!Number.isSafeInteger(left) || left < 0) throw new Fault('bad_request', { what: 'left', sku, left })

@@ -146,12 +146,20 @@ export class MemoryLedger implements Ledger {
     return { answer: 'opened' }
   }
 
-  async load(drop: DropId, owner: NodeId, orders: readonly KeptOrder[]): Promise<OpenAnswer> {
-    boundLoad(orders)
+  async load(
+    drop: DropId,
+    epoch: number,
+    owner: NodeId,
+    orders: readonly KeptOrder[],
+    opIds: readonly string[] = [],
+  ): Promise<OpenAnswer> {
+    checkEpoch(epoch)
+    boundLoad(orders, opIds)
     const book = this.#book(drop)
     if (book.room !== undefined) return { answer: 'fenced', epoch: book.room.epoch }
     if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
 
+    for (const opId of opIds) book.ops.set(opId, { epoch, seq: 0 })
     for (const { orderId, position, lines, buyer, holdsUnits } of orders) {
       if (book.answers.has(orderId)) continue
       book.answers.set(orderId, { position, lines })
@@ -163,20 +171,13 @@ export class MemoryLedger implements Ledger {
     return { answer: 'opened' }
   }
 
-  async rebuild(
-    drop: DropId,
-    epoch: number,
-    owner: NodeId,
-    seed: RoomSeed,
-    opIds: readonly string[],
-  ): Promise<OpenAnswer> {
+  async rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed): Promise<OpenAnswer> {
     checkEpoch(epoch)
-    checkSeed(seed, opIds)
+    checkSeed(seed)
     const book = this.#book(drop)
     if (book.room !== undefined && book.room.epoch >= epoch) return { answer: 'fenced', epoch: book.room.epoch }
     if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
 
-    for (const opId of opIds) book.ops.set(opId, { epoch, seq: 0 })
     const { phase, opensAtMs, closesAtMs, limitPerBuyer, items } = seed
     const stock = new Map(items.map(({ sku, left, limit }) => [sku, { left, limit }]))
     book.room = { epoch, seq: 0, batch: 0, phase, opensAtMs, closesAtMs, limitPerBuyer, stock }

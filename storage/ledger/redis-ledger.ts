@@ -76,31 +76,32 @@ export class RedisLedger implements Ledger {
     return readOpenAnswer(await this.#redis.run(this.#scripts.roomClear, keys, [epoch, owner]))
   }
 
-  async load(drop: DropId, owner: NodeId, orders: readonly KeptOrder[]): Promise<OpenAnswer> {
-    boundLoad(orders)
-    const { room, answers, buyers, lease } = this.#keysOf(drop)
+  async load(
+    drop: DropId,
+    epoch: number,
+    owner: NodeId,
+    orders: readonly KeptOrder[],
+    opIds: readonly string[] = [],
+  ): Promise<OpenAnswer> {
+    checkEpoch(epoch)
+    boundLoad(orders, opIds)
+    const { room, answers, buyers, ops, lease } = this.#keysOf(drop)
 
-    const args: (string | number)[] = [owner]
+    const args: (string | number)[] = [epoch, owner, opIds.length, ...opIds]
     for (const order of orders) {
       const counters = order.holdsUnits ? countersOf(order) : []
       args.push(order.orderId, `${formatPosition(order.position)}|${order.lines}`, counters.length / 2, ...counters)
     }
-    return readOpenAnswer(await this.#redis.run(this.#scripts.roomLoad, [room, answers, buyers, lease], args))
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomLoad, [room, answers, buyers, ops, lease], args))
   }
 
-  async rebuild(
-    drop: DropId,
-    epoch: number,
-    owner: NodeId,
-    seed: RoomSeed,
-    opIds: readonly string[],
-  ): Promise<OpenAnswer> {
+  async rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed): Promise<OpenAnswer> {
     checkEpoch(epoch)
-    checkSeed(seed, opIds)
-    const { room, ops, lease } = this.#keysOf(drop)
+    checkSeed(seed)
+    const { room, lease } = this.#keysOf(drop)
 
-    const args = [epoch, owner, opIds.length, ...opIds, ...writeRoomHash(seed)]
-    return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, [room, ops, lease], args))
+    const args = [epoch, owner, ...writeRoomHash(seed)]
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, [room, lease], args))
   }
 
   async read(drop: DropId): Promise<RoomState | undefined> {

@@ -10,15 +10,27 @@ import type { CreatorId, DropId, NodeId, OrderId, Sku, UserId } from '../../prot
 import { formatLines, parseLines } from '../../protocol/lines.ts'
 import { laterPosition, ORIGIN } from '../../protocol/position.ts'
 import type { Phase } from '../../protocol/verdicts.ts'
-import type { DropBook, DueDrop, Entry, KeptOrder, RoomSeed, Taken, WriteOutcome } from '../../rooms/ports.ts'
-import { answered, readStatement, type Sql } from '../postgres.ts'
+import type {
+  DropBook,
+  DueDrop,
+  Entry,
+  KeptOrder,
+  LedgerItem,
+  RoomSeed,
+  Taken,
+  WriteOutcome,
+} from '../../rooms/ports.ts'
+import { answered, readStatement, type Sql, type Transaction } from '../postgres.ts'
 import { readOutcome } from './outcome-words.ts'
 
 export const WRITE_ENTRIES_MAX = 512
+const OPS_PAGE = 5_000
 
 export class PostgresDropBook implements DropBook {
   readonly #sql: Sql
   readonly #take = readStatement('./sql/take.sql', import.meta.url)
+  readonly #fence = readStatement('./sql/fence.sql', import.meta.url)
+  readonly #opsDone = readStatement('./sql/ops-done.sql', import.meta.url)
   readonly #keptOrders = readStatement('./sql/kept-orders.sql', import.meta.url)
   readonly #due = readStatement('./sql/due.sql', import.meta.url)
 
@@ -45,13 +57,32 @@ export class PostgresDropBook implements DropBook {
   }
 
   async fence(drop: DropId, epoch: number): Promise<{ seed: RoomSeed; opIds: string[] } | undefined> {
-    const sql = this.#sql
-    const [row] = await answered(sql<{ fenced: Fenced | null }[]>`select fence_drop(${drop}, ${epoch}) as fenced`)
-    const fenced = row?.fenced
-    if (fenced == null) return undefined
+    return answered(
+      this.#sql.begin(async (tx) => {
+        const [row] = await tx.unsafe<FencedRow[]>(this.#fence, [drop, epoch], { prepare: true })
+        if (row === undefined) return undefined
 
-    const { opIds, ...seed } = fenced
-    return { seed, opIds }
+        const items = await tx<LedgerItem[]>`
+          select sku, total - sold as left, limit_per_buyer as limit
+          from drop_items where drop_id = ${drop} order by position`
+        const { phase, opens_at, closes_at, limit_per_buyer } = row
+        const opensAtMs = opens_at.getTime()
+        const closesAtMs = closes_at?.getTime() ?? null
+        const seed = { phase, opensAtMs, closesAtMs, limitPerBuyer: limit_per_buyer, items: [...items] }
+        return { seed, opIds: await this.#allOpsDone(tx, drop) }
+      }),
+    )
+  }
+
+  /** In pages: as one value, 300,000 of them would hold up the whole node while it is read. */
+  async #allOpsDone(tx: Transaction, drop: DropId): Promise<string[]> {
+    const opIds: string[] = []
+    for (;;) {
+      const parameters = [drop, opIds.at(-1) ?? null, OPS_PAGE]
+      const page = await tx.unsafe<{ op_id: string }[]>(this.#opsDone, parameters, { prepare: true })
+      for (const { op_id } of page) opIds.push(op_id)
+      if (page.length < OPS_PAGE) return opIds
+    }
   }
 
   async keptOrders(drop: DropId, afterId: OrderId | undefined, max: number): Promise<KeptOrder[]> {
@@ -156,7 +187,12 @@ interface TakenRow {
   low_stock_at: number | null
 }
 
-type Fenced = RoomSeed & { opIds: string[] }
+interface FencedRow {
+  phase: Phase
+  opens_at: Date
+  closes_at: Date | null
+  limit_per_buyer: number | null
+}
 
 interface KeptRow {
   id: OrderId

@@ -2,13 +2,8 @@
  * A real node's edge, both kinds of socket on one port of real uWebSockets.js, with stores that are objects. Its clock is
  * the machine's, its limits may be short. One at a time in a process: Socket.IO changes its adapter for all of them.
  */
-import { Gateway } from '../../server/inbound/gateway.ts'
-import { Outcomes } from '../../server/inbound/outcomes.ts'
-import { ROLL_LIMITS, type RollLimits, SessionRoll } from '../../server/inbound/session-roll.ts'
-import { Tickets } from '../../server/inbound/tickets.ts'
-import { DropReader } from '../../server/outbound/drop-view-reader.ts'
-import { Hub } from '../../server/outbound/hub.ts'
-import { Mine } from '../../server/outbound/mine.ts'
+import { deviceWorld as clock } from '../../client/world.ts'
+import type { RollLimits } from '../../server/inbound/session-roll.ts'
 import type { CertificateFiles } from '../../server/transports/certificate.ts'
 import { RenewableApp } from '../../server/transports/edge-app.ts'
 import { nativeBroadcaster, serveNative } from '../../server/transports/native.ts'
@@ -17,7 +12,9 @@ import type { Door } from '../../server/transports/socket-door.ts'
 import { SOCKETIO_LIMITS, type SocketIoLimits, serveSocketIo } from '../../server/transports/socketio.ts'
 import { Pollers } from '../../server/transports/socketio-pollers.ts'
 import type { RedisFanout } from '../../storage/redis-fanout.ts'
+import { edge } from './edge.ts'
 import { at, EdgeWorld } from './edge-world.ts'
+import { failureLog } from './logs.ts'
 import { buyer, dropOf } from './people.ts'
 
 export const SHOES = dropOf('shoes')
@@ -25,50 +22,29 @@ export const ORIGIN = 'https://drops.example'
 
 export type EdgeNode = Awaited<ReturnType<typeof edgeNode>>
 
+export interface EdgeOptions {
+  fanout?: RedisFanout
+  door?: Door
+  tls?: CertificateFiles
+  httpsOnly?: boolean
+}
+
 export async function edgeNode(
   limits: Partial<RollLimits & SocketIoLimits> = {},
-  { fanout, door, tls }: { fanout?: RedisFanout; door?: Door; tls?: CertificateFiles } = {},
+  { fanout, door, tls, httpsOnly = false }: EdgeOptions = {},
 ) {
   const world = new EdgeWorld()
   world.addDrop(SHOES)
-  const clock = {
-    nowMs: Date.now,
-    monotonicMs: () => performance.now(),
-    after: (ms: number, call: () => void) => {
-      const timer = setTimeout(call, ms)
-      return { cancel: () => clearTimeout(timer) }
-    },
-  }
-  const failures: string[] = []
-  const log = {
-    info: () => undefined,
-    warn: () => undefined,
-    error: (event: string, facts?: object) => failures.push(`${event} ${JSON.stringify(facts)}`),
-  }
+  const { log, failures } = failureLog()
   const app = new RenewableApp(tls)
-  const pages = { byId: async () => world.pages.get(SHOES) }
-  const ledger = { read: async () => world.rooms.get(SHOES), positions: async () => [at(1, 1)] }
-  const orders = { mine: async () => new Map(), states: async () => new Map() }
   const pollers = new Pollers()
-  const hub = new Hub({
-    clock,
-    random: Math.random,
-    log,
+  const { hub, roll, tickets, gateway } = edge({
+    ...{ clock, random: Math.random, log },
     broadcaster: allOf(nativeBroadcaster(app), pollers),
-    reader: new DropReader(pages, ledger, clock),
-    mine: new Mine(orders, clock),
-    feed: { watch: () => ({ stop: async () => undefined }) },
-  })
-  const roll = new SessionRoll(clock, Math.random, { ...ROLL_LIMITS, ...limits }, hub)
-  const tickets = new Tickets('a secret for tests', Date.now)
-  const gateway = new Gateway({
-    clock,
-    random: Math.random,
-    log,
-    hub,
-    roll,
-    outcomes: new Outcomes(ledger, orders, pages, clock),
-    tickets,
+    pages: { byId: async () => world.pages.get(SHOES) },
+    ledger: { read: async () => world.rooms.get(SHOES), positions: async () => [at(1, 1)] },
+    orders: { mine: async () => new Map(), states: async () => new Map() },
+    rollLimits: limits,
     cancellations: { cancel: (asked) => world.cancel(asked) },
     tokens: {
       verify: async (token) => {
@@ -78,12 +54,12 @@ export async function edgeNode(
     },
     rooms: { order: async (drop, claim) => world.order(drop, claim) },
   })
-  serveNative(app, { gateway, log, origins: [ORIGIN] })
   const origins = [ORIGIN]
+  serveNative(app, { gateway, log, origins, httpsOnly, ...(door === undefined ? {} : { door }) })
   const socketIo = serveSocketIo(
     app,
     {
-      ...{ gateway, pollers, log, origins },
+      ...{ gateway, pollers, log, origins, httpsOnly },
       ...(fanout === undefined ? {} : { fanout }),
       ...(door === undefined ? {} : { door }),
     },

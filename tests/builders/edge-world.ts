@@ -14,17 +14,16 @@ import type { Format } from '../../protocol/version.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import type { Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
 import type { CancelAsked, Cancellation } from '../../server/inbound/cancellations.ts'
-import { Gateway } from '../../server/inbound/gateway.ts'
+import type { Gateway } from '../../server/inbound/gateway.ts'
 import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
-import { Outcomes } from '../../server/inbound/outcomes.ts'
 import type { Identity, Session, Verified } from '../../server/inbound/session.ts'
-import { ROLL_LIMITS, SessionRoll } from '../../server/inbound/session-roll.ts'
-import { Tickets } from '../../server/inbound/tickets.ts'
+import type { SessionRoll } from '../../server/inbound/session-roll.ts'
+import type { Tickets } from '../../server/inbound/tickets.ts'
 import type { DropPage } from '../../server/outbound/drop-view.ts'
-import { DropReader } from '../../server/outbound/drop-view-reader.ts'
-import { Hub, type OtherViewers } from '../../server/outbound/hub.ts'
-import { Mine, type MineRow } from '../../server/outbound/mine.ts'
+import type { Hub, OtherViewers } from '../../server/outbound/hub.ts'
+import type { MineRow } from '../../server/outbound/mine.ts'
 import type { Broadcaster, Peer } from '../../server/transports/peer.ts'
+import { edge } from './edge.ts'
 import { HandClock, START_MS, settled } from './hand-clock.ts'
 import { buyer, sku } from './people.ts'
 
@@ -116,7 +115,6 @@ export class Client {
 
 export class EdgeWorld {
   readonly clock = new HandClock()
-  readonly tickets = new Tickets('a secret for tests', this.clock.nowMs)
   readonly pages = new Map<DropId, DropPage>()
   readonly rooms = new Map<DropId, RoomState>()
   readonly positions = new Map<OrderId, Position>()
@@ -147,17 +145,16 @@ export class EdgeWorld {
 
   readonly hub: Hub
   readonly roll: SessionRoll
+  readonly tickets: Tickets
   readonly gateway: Gateway
 
   /** `broadcaster`: for peers that are real sockets; without it the peers of connect() hear. */
   constructor(limits?: SessionLimits, broadcaster?: Broadcaster) {
-    const { clock } = this
     const log = {
       info: (event: string) => this.logged.push(event),
       warn: (event: string) => this.logged.push(event),
       error: (event: string) => this.logged.push(event),
     }
-    const random = () => 0.5
     const pages = { byId: (drop: DropId) => this.#asks('page', () => this.pages.get(drop)) }
     const ledger = {
       read: (drop: DropId) => this.#asks('room', () => this.rooms.get(drop)),
@@ -176,13 +173,9 @@ export class EdgeWorld {
         for (const peer of this.#peers) if (peer.topics.has(topic)) peer.sendFrame(frame)
       },
     }
-    this.hub = new Hub({
-      clock,
-      random,
-      log,
+    const made = edge({
+      ...{ clock: this.clock, random: () => 0.5, log, limits, pages, ledger, orders },
       broadcaster: broadcaster ?? toPeers,
-      reader: new DropReader(pages, ledger, clock),
-      mine: new Mine(orders, clock),
       viewers: {
         live: () => this.others.live(),
         say: (drop, count, asks) => this.others.say(drop, count, asks),
@@ -198,23 +191,12 @@ export class EdgeWorld {
           }
         },
       },
-    })
-    this.roll = new SessionRoll(clock, random, ROLL_LIMITS, this.hub)
-    this.gateway = new Gateway({
-      clock,
-      random,
-      log,
-      hub: this.hub,
-      roll: this.roll,
-      ...(limits === undefined ? {} : { limits }),
       cancellations: {
         cancel: (asked) => {
           this.cancels.push(asked)
           return this.cancel(asked)
         },
       },
-      outcomes: new Outcomes(ledger, orders, pages, clock),
-      tickets: this.tickets,
       tokens: { verify: (token) => this.#asks('token', () => this.tokens.get(token) ?? 'invalid') },
       rooms: {
         order: (drop, claim) => {
@@ -223,6 +205,10 @@ export class EdgeWorld {
         },
       },
     })
+    this.hub = made.hub
+    this.roll = made.roll
+    this.tickets = made.tickets
+    this.gateway = made.gateway
   }
 
   /** A drop of ten shoes and ten hats whose room is open at 1-0, unless said otherwise. */

@@ -1,44 +1,11 @@
-/** Time that only moves when a test says so. Both clocks start at a round number and move together. */
-import type { Clock, Timer } from '../../rooms/ports.ts'
+/** Time that only moves when a test says so: the client's own, at rest where a server's code rests, behind its IO too. */
+import { HAND_START_MS, HandWorld } from '../../client/testing/hand-world.ts'
 
-interface Waiting {
-  atMs: number
-  call: () => void
-}
+export const START_MS = HAND_START_MS
 
-export const START_MS = 1_800_000_000_000
-
-export class HandClock implements Clock {
-  #passedMs = 0
-  #waiting: Waiting[] = []
-
-  nowMs = (): number => START_MS + this.#passedMs
-
-  monotonicMs = (): number => this.#passedMs
-
-  after(ms: number, call: () => void): Timer {
-    const waiting = { atMs: this.#passedMs + Math.max(0, ms), call }
-    this.#waiting.push(waiting)
-    return {
-      cancel: () => {
-        this.#waiting = this.#waiting.filter((one) => one !== waiting)
-      },
-    }
-  }
-
-  /** Moves time on; every timer that is due runs at its own moment, and what it started comes to rest before the next. */
-  async advance(ms: number): Promise<void> {
-    const untilMs = this.#passedMs + ms
-    for (;;) {
-      await settled()
-      const next = this.#waiting.filter((one) => one.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0]
-      if (next === undefined) break
-      this.#waiting = this.#waiting.filter((one) => one !== next)
-      this.#passedMs = Math.max(this.#passedMs, next.atMs)
-      next.call()
-    }
-    this.#passedMs = untilMs
-    await settled()
+export class HandClock extends HandWorld {
+  constructor() {
+    super(settled)
   }
 }
 

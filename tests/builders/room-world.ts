@@ -23,7 +23,7 @@ import { MemoryLeases } from '../../storage/leases/memory-leases.ts'
 import { MemoryLedger } from '../../storage/ledger/memory-ledger.ts'
 import { MemoryDropBook, type MemoryDropSpec } from '../../storage/orders/memory-drop-book.ts'
 import { HandClock, START_MS } from './hand-clock.ts'
-import { creator, nodeOf, sku } from './people.ts'
+import { creator, dropOf, nodeOf, sku } from './people.ts'
 
 export interface Event {
   node: NodeId
@@ -62,6 +62,44 @@ export class RoomWorld {
   node(name: string): WorldNode {
     return new WorldNode(this, nodeOf(name))
   }
+
+  /** Shoes, by what Postgres says. */
+  sold(drop: DropId): number | undefined {
+    return this.book.read(drop).items.get(sku('shoe'))?.sold
+  }
+
+  /** From now on this call of a store is carried out only when the returned one is made. */
+  hold<Name extends 'ledger' | 'book'>(name: Name, call: keyof RoomWorld[Name]): () => void {
+    let release: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const holding = new Proxy(this[name], {
+      get: (store, called) => {
+        const method: unknown = Reflect.get(store, called)
+        if (typeof method !== 'function') return method
+        if (called !== call) return method.bind(store)
+        return async (...args: unknown[]) => {
+          await held
+          return method.apply(store, args)
+        }
+      },
+    })
+    Object.assign(this, { [name]: holding })
+    return release
+  }
+}
+
+/** Two nodes that know each other, and a drop whose room runs on the first. */
+export async function twoNodes(stock = 10) {
+  const world = new RoomWorld()
+  const drop = world.addDrop(dropOf('one'), { items: [{ sku: sku('shoe'), total: stock }] })
+  const [a, b] = [world.node('n1'), world.node('n2')]
+  await world.clock.advance(2_000)
+  const waking = a.directory.wake(drop)
+  await world.clock.advance(500)
+  if ((await waking) !== 'here') throw new Error('the room did not wake')
+  return { world, drop, a, b }
 }
 
 export class WorldNode {

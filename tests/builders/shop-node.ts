@@ -2,20 +2,17 @@
  * A node's edge on real uWebSockets.js with a shop behind it that keeps the promise of a room: a key is one order, however
  * often it comes. Every order takes a moment, a receipt may be lost with its socket, and the node can cut any socket.
  */
-import type { DropId, OrderId, UserId } from '../../protocol/ids.ts'
+import { deviceWorld as clock } from '../../client/world.ts'
+import type { OrderId, UserId } from '../../protocol/ids.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import type { Claim, Settled } from '../../rooms/ports.ts'
-import { Gateway } from '../../server/inbound/gateway.ts'
-import { Outcomes } from '../../server/inbound/outcomes.ts'
-import { SessionRoll } from '../../server/inbound/session-roll.ts'
-import { Tickets } from '../../server/inbound/tickets.ts'
-import { DropReader } from '../../server/outbound/drop-view-reader.ts'
-import { Hub } from '../../server/outbound/hub.ts'
-import { Mine } from '../../server/outbound/mine.ts'
+import type { RollLimits } from '../../server/inbound/session-roll.ts'
 import { listen, newApp } from '../../server/transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from '../../server/transports/native.ts'
+import { edge } from './edge.ts'
 import { at, EdgeWorld } from './edge-world.ts'
+import { failureLog } from './logs.ts'
 import { buyer, dropOf } from './people.ts'
 
 export const SHOES = dropOf('shoes')
@@ -29,23 +26,10 @@ export interface ShopHabits {
   refuse?(claim: Claim): OrderReply | undefined
 }
 
-export async function shopNode(habits: ShopHabits) {
+export async function shopNode(habits: ShopHabits, rollLimits: Partial<RollLimits> = {}) {
   const world = new EdgeWorld()
   world.addDrop(SHOES)
-  const clock = {
-    nowMs: Date.now,
-    monotonicMs: () => performance.now(),
-    after: (ms: number, call: () => void) => {
-      const timer = setTimeout(call, ms)
-      return { cancel: () => clearTimeout(timer) }
-    },
-  }
-  const failures: string[] = []
-  const log = {
-    info: () => undefined,
-    warn: () => undefined,
-    error: (event: string, facts?: object) => failures.push(`${event} ${JSON.stringify(facts)}`),
-  }
+  const { log, failures } = failureLog()
   const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
   // --- the shop
@@ -77,28 +61,20 @@ export async function shopNode(habits: ShopHabits) {
 
   // --- the edge
   const app = newApp()
-  const pages = { byId: async (drop: DropId) => world.pages.get(drop) }
-  const ledger = {
-    read: async (drop: DropId) => world.rooms.get(drop),
-    positions: async (_: unknown, ids: readonly OrderId[]) => ids.map((id) => orders.get(id)?.position),
-  }
-  const rows = {
-    mine: async () => new Map(),
-    states: async (ids: readonly OrderId[]) =>
-      new Map([...orders].filter(([id, { state }]) => ids.includes(id) && state === 'confirmed')),
-  }
-  const hub = new Hub({
+  const { hub, roll, gateway } = edge({
     ...{ clock, random: Math.random, log },
     broadcaster: nativeBroadcaster(app),
-    reader: new DropReader(pages, ledger, clock),
-    mine: new Mine(rows, clock),
-    feed: { watch: () => ({ stop: async () => undefined }) },
-  })
-  const roll = new SessionRoll(clock, Math.random)
-  const gateway = new Gateway({
-    ...{ clock, random: Math.random, log, hub, roll },
-    outcomes: new Outcomes(ledger, rows, pages, clock),
-    tickets: new Tickets('a secret for tests', Date.now),
+    rollLimits,
+    pages: { byId: async (drop) => world.pages.get(drop) },
+    ledger: {
+      read: async (drop) => world.rooms.get(drop),
+      positions: async (_, ids) => ids.map((id) => orders.get(id)?.position),
+    },
+    orders: {
+      mine: async () => new Map(),
+      states: async (ids) =>
+        new Map([...orders].filter(([id, { state }]) => ids.includes(id) && state === 'confirmed')),
+    },
     cancellations: { cancel: async () => ({ said: 'unknown' }) },
     tokens: {
       verify: async (token) => {

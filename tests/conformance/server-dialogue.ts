@@ -11,10 +11,12 @@ import type { OrderState } from '../../protocol/verdicts.ts'
 import type { Format } from '../../protocol/version.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import { orderIdOf } from '../../rooms/order-id.ts'
+import type { Log } from '../../rooms/ports.ts'
 import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
 import { listen, newApp } from '../../server/transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from '../../server/transports/native.ts'
 import { at, EdgeWorld } from '../builders/edge-world.ts'
+import { failureLog } from '../builders/logs.ts'
 import { buyer, keyOf } from '../builders/people.ts'
 import { frame, OP, RawSocket } from '../builders/raw-socket.ts'
 import { filled, misfit, type Names } from './pattern.ts'
@@ -66,7 +68,8 @@ export async function playServer(dialogue: ServerDialogue, format: Format): Prom
 
 /** A node with one drop of ten shoes and ten hats, open at 1-0, and the tokens `token-of-ana` and `token-of-ben`. */
 export class ServerPlay {
-  readonly failures: unknown[] = []
+  readonly failures: readonly string[]
+  readonly #log: Log
   readonly #app = newApp()
   readonly #format: Format
   readonly #world: EdgeWorld
@@ -77,6 +80,9 @@ export class ServerPlay {
   private constructor(format: Format, limits: Partial<SessionLimits>) {
     this.#format = format
     const { messages, socketsPerUser } = limits
+    const { log, failures } = failureLog()
+    this.#log = log
+    this.failures = failures
     this.#world = new EdgeWorld({ messages, socketsPerUser }, nativeBroadcaster(this.#app))
     this.#world.addDrop(DROP)
     for (const name of ['ana', 'ben']) this.#world.token(name)
@@ -86,12 +92,7 @@ export class ServerPlay {
 
   static async start(format: Format, limits: Partial<SessionLimits> = {}): Promise<ServerPlay> {
     const play = new ServerPlay(format, limits)
-    const log = {
-      info: () => undefined,
-      warn: () => undefined,
-      error: (...said: unknown[]) => play.failures.push(said),
-    }
-    serveNative(play.#app, { gateway: play.#world.gateway, log, origins: [] })
+    serveNative(play.#app, { gateway: play.#world.gateway, log: play.#log, origins: [] })
     play.#port = (await listen(play.#app, '127.0.0.1', 0)).port
     return play
   }

@@ -122,7 +122,7 @@ export class DropOwner {
 export async function openDrop({ ledger, leases }: LedgerWorld, options: SeedOptions = {}): Promise<DropOwner> {
   const owner = new DropOwner(ledger, newDrop())
   await leases.acquire(owner.drop, OWNER, HOUR_MS)
-  const opened = await ledger.rebuild(owner.drop, owner.epoch, OWNER, seed(options), [])
+  const opened = await ledger.rebuild(owner.drop, owner.epoch, OWNER, seed(options))
   if (opened.answer !== 'opened') throw new Error(`could not open: ${opened.answer}`)
   return owner
 }

@@ -553,15 +553,15 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
         const fenced = { answer: 'fenced', epoch: 5 }
         expect(await ledger.adopt(drop.drop, epoch, OWNER)).toEqual(fenced)
         expect(await ledger.clear(drop.drop, epoch, OWNER)).toEqual(fenced)
-        expect(await ledger.rebuild(drop.drop, epoch, OWNER, seed(), [])).toEqual(fenced)
+        expect(await ledger.rebuild(drop.drop, epoch, OWNER, seed())).toEqual(fenced)
       }
       for (const thief of [OTHER]) {
         const denied = { answer: 'no_lease' }
         expect(await ledger.adopt(drop.drop, 6, thief)).toEqual(denied)
         expect(await ledger.clear(drop.drop, 6, thief)).toEqual(denied)
-        expect(await ledger.rebuild(drop.drop, 6, thief, seed(), [])).toEqual(denied)
+        expect(await ledger.rebuild(drop.drop, 6, thief, seed())).toEqual(denied)
       }
-      expect(await ledger.load(drop.drop, OWNER, [])).toEqual({ answer: 'fenced', epoch: 5 })
+      expect(await ledger.load(drop.drop, 6, OWNER, [])).toEqual({ answer: 'fenced', epoch: 5 })
       expect(await ledger.read(drop.drop)).toMatchObject({ epoch: 5, seq: 0 })
     })
 
@@ -596,14 +596,13 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       const page = [kept('ana', 1), kept('ben', 2, { shoe: 2 }, false)]
       // the reply to the first page was lost, so it is loaded again
       for (const orders of [page, page, [kept('cem', 3)]]) {
-        expect(await ledger.load(drop.drop, OWNER, orders)).toEqual({ answer: 'opened' })
+        expect(await ledger.load(drop.drop, 3, OWNER, orders, ['op-1'])).toEqual({ answer: 'opened' })
       }
       const opened = await ledger.rebuild(
         drop.drop,
         3,
         OWNER,
         seed({ stock: { hat: 3, shoe: 4 }, limit: 3, limits: { shoe: 2 }, opensAtMs: 5, closesAtMs: 9e12 }),
-        ['op-1'],
       )
 
       expect(opened).toEqual({ answer: 'opened' })
@@ -641,7 +640,7 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
     it('[L15] leaves nothing of an older room behind', async () => {
       const drop = await openDrop(world, { stock: { hat: 3, shoe: 3 }, limits: { shoe: 1 } })
 
-      await world.ledger.rebuild(drop.drop, 2, OWNER, seed({ stock: { shoe: 1 } }), [])
+      await world.ledger.rebuild(drop.drop, 2, OWNER, seed({ stock: { shoe: 1 } }))
 
       expect((await world.ledger.read(drop.drop))?.items).toEqual([{ sku: 'shoe', left: 1, limit: null }])
     })
@@ -653,7 +652,7 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       await drop.order(ask('ana'))
       // the room was lost, its log was not, and somebody builds a room of an earlier epoch
       await world.ledger.clear(drop.drop, 10, OWNER)
-      await world.ledger.rebuild(drop.drop, 8, OWNER, seed(), [])
+      await world.ledger.rebuild(drop.drop, 8, OWNER, seed())
 
       const asked = world.ledger.order(drop.drop, fenceAt(8), [ask('ben'), ask('cem')])
 
@@ -671,7 +670,7 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       const { ledger } = world
 
       for (const left of [-1, 0.5, Number.NaN]) {
-        const asked = ledger.rebuild(drop.drop, 2, OWNER, seed({ stock: { shoe: left } }), [])
+        const asked = ledger.rebuild(drop.drop, 2, OWNER, seed({ stock: { shoe: left } }))
         await expect(asked).rejects.toMatchObject({ code: 'bad_request' })
       }
       for (const epoch of [0, -1, 1.5, Number.NaN]) {

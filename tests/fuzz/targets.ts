@@ -44,6 +44,7 @@ import { Tokens } from '../../server/inbound/tokens.ts'
 import { SETTINGS } from '../../server/settings.ts'
 import { readInput } from '../../server/transports/http-input.ts'
 import { at } from '../builders/edge-world.ts'
+import { silent } from '../builders/logs.ts'
 import { ask, buyer, dropOf, nodeOf } from '../builders/people.ts'
 import { JSON_NOISE, MSGPACK_LARGE, MSGPACK_NOISE, NOT_UTF8 } from '../corpus/bytes.ts'
 import { TEXTS } from '../corpus/field-values.ts'
@@ -97,7 +98,6 @@ function frame(bytes: Uint8Array, format: 'json' | 'msgpack'): string {
 }
 
 const claims = ['a', 'b'].map((name) => ask(drop, name))
-const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const position = at(1, 5)
 const entry = { kind: 'order' as const, position, atMs: NOW_MS, ...ask(drop, 'ana') }
 const bodies = [
@@ -132,10 +132,10 @@ function body(bytes: Uint8Array): string {
   }
   const said: string[] = [Array.isArray(value) ? `a list of ${value.length}` : typeof value]
   const read = <T>(name: string, reader: (value: unknown) => T | undefined, write: (known: T) => unknown) => {
-    const known = readBody('s', bytes, reader, log)
+    const known = readBody('s', bytes, reader, silent)
     if (known === undefined) return
     said.push(name)
-    deepStrictEqual(readBody('s', packBody(write(known)), reader, log), known)
+    deepStrictEqual(readBody('s', packBody(write(known)), reader, silent), known)
   }
   read('entry', readEntry, writeEntry)
   read(
@@ -144,8 +144,8 @@ function body(bytes: Uint8Array): string {
     (known) => unpack(writeOrderReplies(known)),
   )
   read('control reply', readControlReply, (known) => known)
-  readBody('s', bytes, readQuestion, log)
-  const parts = new SurrenderedParts(drop, log)
+  readBody('s', bytes, readQuestion, silent)
+  const parts = new SurrenderedParts(drop, silent)
   parts.add('s', bytes)
   said.push(`parts ${parts.all().length}`)
   return said.join()
