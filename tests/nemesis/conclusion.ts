@@ -34,7 +34,7 @@ export interface Run extends Judgement {
 
 /** Where the time of a run went. */
 export interface Took {
-  /** Drops made, and everybody there. */
+  /** Drops made, everybody there, and all of them waiting for the opening. */
   gatherMs: number
   fightMs: number
   /** Until every node and store was up. */

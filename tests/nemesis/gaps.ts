@@ -64,7 +64,7 @@ export function costsOf(
     .filter(({ atMs }) => atMs < endMs)
     .map((fault) => {
       const next = faults.filter((other) => other.atMs > fault.undoneMs).map((other) => other.atMs)
-      const untilMs = Math.max(fault.undoneMs, Math.min(endMs, fault.undoneMs + CHARGED_MS, ...next))
+      const untilMs = Math.max(fault.atMs, Math.min(endMs, fault.undoneMs + CHARGED_MS, ...next))
       const others = faults.filter((other) => {
         return other !== fault && other.atMs < fault.undoneMs + NEAR_MS && other.undoneMs + NEAR_MS > fault.atMs
       })

@@ -91,7 +91,7 @@ try {
     const options = { seconds: whole('seconds', said.seconds), buyers: whole('buyers', said.buyers) }
     const plan = planOf(seed, {
       ...{ ...options, ordersPerSecond: whole('rate', said.rate) },
-      ...(tried === undefined ? (only === undefined ? {} : { only }) : { faults: CONTROLS[tried].faults }),
+      ...(tried === undefined ? (only === undefined ? {} : { only }) : CONTROLS[tried]),
     })
     console.log(`seed ${seed}, ${only?.join(' ') ?? plan.form}`)
     const limits = control === undefined ? { restWithinMs: REST_WITHIN_MS } : CONTROL_MS

@@ -70,6 +70,8 @@ export interface PlanOptions {
   only?: readonly FaultId[]
   /** Exactly these. */
   faults?: readonly PlannedFault[]
+  /** Two drops, restocks and changes of mind: as in a mixed seed, which always has them. */
+  hands?: boolean
 }
 
 const FORMS = ['redis forgets', 'owners fail', 'everything'] as const
@@ -97,10 +99,11 @@ export function planOf(seed: number, options: PlanOptions): Plan {
   const dice = new Dice(seed)
   const { seconds, buyers, ordersPerSecond, only, faults } = options
   const isMixed = only === undefined && faults === undefined
+  const hands = isMixed || options.hands === true
   const form = isMixed ? dice.pick(FORMS) : only === undefined ? 'given' : 'one kind'
   const endMs = seconds * 1_000
   const count = Math.round(((endMs - OPENS_AFTER_MS) / 1_000) * ordersPerSecond)
-  const drops = isMixed
+  const drops = hands
     ? [busyDrop(count / 2, dice.between(0.3, 0.8), endMs, dice), busyDrop(count / 2, 3, endMs, dice)]
     : [quietDrop(count, dice)]
 
@@ -108,7 +111,7 @@ export function planOf(seed: number, options: PlanOptions): Plan {
     ...{ seed, form, drops, buyers, endMs, watchers: WATCHERS },
     opensAfterMs: OPENS_AFTER_MS,
     faults: [...(faults ?? (only === undefined ? mixed(form, endMs, dice) : oneKind(only, endMs, dice)))],
-    wants: wantsOf(drops, { ...options, count, endMs, returns: isMixed }, dice),
+    wants: wantsOf(drops, { ...options, count, endMs, returns: hands }, dice),
   }
 }
 
@@ -191,14 +194,16 @@ function mixed(form: Form, endMs: number, dice: Dice): PlannedFault[] {
   return faults
 }
 
+/** One after the other, each over before the end; the first one in any case. */
 function oneKind(only: readonly FaultId[], endMs: number, dice: Dice): PlannedFault[] {
   const faults: PlannedFault[] = []
-  for (let atMs = FIRST_FAULT_MS, n = 0; atMs < endMs - ALONE_MS; n += 1) {
+  for (let atMs = FIRST_FAULT_MS, n = 0; ; n += 1) {
     const fault: PlannedFault = { ...faultOf(only[n % only.length] ?? 'F1', atMs, dice), who: 'owner', drop: 0 }
+    if (n > 0 && atMs + fault.forMs + ALONE_MS > endMs) return faults
+
     faults.push(fault)
     atMs += fault.forMs + ALONE_MS
   }
-  return faults
 }
 
 function faultOf(id: FaultId, atMs: number, dice: Dice): PlannedFault {

@@ -29,7 +29,7 @@ export interface RunOptions {
 
 const GATHER_WITHIN_MS = 20_000
 /** The opening is fixed before the crowd is there: so long, and for each of them. */
-const GATHER_MS = 1_000
+const GATHER_MS = 800
 const GATHER_EACH_MS = 3
 const LOOK_EVERY_MS = 60
 const LATE_WITHIN_MS = 30_000
@@ -66,8 +66,8 @@ export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOpti
   try {
     if (!(await until(() => phones.every(({ isIn }) => isIn), GATHER_WITHIN_MS)))
       throw new Error('the crowd did not gather')
-    const took: Took = { gatherMs: nowMs(), fightMs: 0, healMs: 0, restMs: 0, judgeMs: 0 }
     await pauseUntil(opensAt.getTime() - plan.opensAfterMs)
+    const took: Took = { gatherMs: nowMs(), fightMs: 0, healMs: 0, restMs: 0, judgeMs: 0 }
     begin()
     for (const history of histories) history.opensAtMs = opensAt.getTime() - startedAt.wallMs
 
