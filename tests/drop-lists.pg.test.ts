@@ -136,8 +136,10 @@ describe('the orders of a drop', () => {
         return rows.map((row) => row['QUERY PLAN']).join('\n')
       })
     const { readStatement } = await import('../storage/postgres.ts')
-    const list = readStatement('../storage/drops/sql/list.sql', import.meta.url)
-    const listOfDrop = readStatement('../storage/orders/sql/list-of-drop.sql', import.meta.url)
+    const read = (...files: string[]) =>
+      files.map((file) => readStatement(`../storage/${file}.sql`, import.meta.url)).join('')
+    const list = read('drops/sql/drops', 'drops/sql/drops-by-opening')
+    const listOfDrop = read('orders/sql/orders', 'orders/sql/orders-of-drop')
     const some = ask('x' as DropId, 'ana').buyer
 
     expect(await planOf(list, [new Date(0), null, null, new Date(0), null, 20])).toMatch(/drops_\w*by_opening/)

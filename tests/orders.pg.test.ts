@@ -1,8 +1,8 @@
 /** Orders as their buyers read them. */
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { DropId } from '../protocol/ids.ts'
 import { type OrderCursor, OrderReader, type OrderRecord } from '../storage/orders/order-reader.ts'
+import { readStatement } from '../storage/postgres.ts'
 import { ask, buyer } from './builders/people.ts'
 import { postgresWorld } from './contracts/drop-book-postgres.ts'
 import { at, order } from './contracts/drop-book-world.ts'
@@ -116,7 +116,9 @@ describe('OrderReader', () => {
         to_timestamp(n) from generate_series(1, 20000) n`
     await database.sql`analyze orders`
 
-    const list = readFileSync(new URL('../storage/orders/sql/list.sql', import.meta.url), 'utf8')
+    const list = ['orders.sql', 'orders-of-buyer.sql']
+      .map((file) => readStatement(`../storage/orders/sql/${file}`, import.meta.url))
+      .join('')
     const plan = await database.sql.begin(async (sql) => {
       await sql`set local plan_cache_mode = force_generic_plan`
       await sql.unsafe(`prepare page as ${list}`)

@@ -243,7 +243,7 @@ describe('when Redis goes back in time in the middle of a rebuild', () => {
   )
 
   it('[Z7, FF7] and none that would take units back a second time', async () => {
-    const { world, drop, a } = await two()
+    const { world, drop, a } = await twoNodes()
     const more = [{ sku: sku('shoe'), qty: 5 }]
     const restock = async () => {
       const done = a.router.control(drop, 'more', { kind: 'restock', lines: formatLines(more) }, 1_000)

@@ -1,8 +1,8 @@
 /** The tree keeps itself: imports point one way, and each library has one door. */
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { trackedFiles } from './setup/tracked-files.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -38,11 +38,6 @@ interface Import {
   target: string
 }
 
-function sources(): string[] {
-  const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts'], { cwd: ROOT, encoding: 'utf8' })
-  return listed.split('\n').filter((file) => file !== '')
-}
-
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(ROOT, file), 'utf8')
   const found = text.matchAll(/^\s*(?:import|export)\b[^'"]*?from\s+'([^']+)'|\bimport\(\s*'([^']+)'\s*\)/gm)
@@ -50,7 +45,7 @@ function importsOf(file: string): Import[] {
 }
 
 const folderOf = (file: string) => file.split('/')[0] ?? ''
-const files = sources()
+const files = trackedFiles(ROOT, '*.ts')
 const product = files.filter((file) => folderOf(file) in MAY_SEE)
 const imports = product.flatMap(importsOf)
 

@@ -18,6 +18,7 @@ const ALARMED = {
   'order.revoked': 'error',
   'stock.unaccounted': 'error',
   'takeover.redis_lost': 'warn',
+  'settings.unsafe': 'warn',
   'gateway.failed': 'error',
   'gateway.order_failed': 'error',
   'native.failed': 'error',

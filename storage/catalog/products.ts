@@ -64,8 +64,8 @@ const BY_TITLE = `
 
 export class Products {
   readonly #sql: Sql
-  readonly #byId = readStatement('./sql/product-by-id.sql', import.meta.url)
-  readonly #list = readStatement('./sql/list.sql', import.meta.url)
+  readonly #products = readStatement('./sql/products.sql', import.meta.url)
+  readonly #byId = `${this.#products} where p.id = $1`
 
   constructor(sql: Sql) {
     this.#sql = sql
@@ -107,7 +107,7 @@ export class Products {
       beginning === '' ? [NEWEST, [limit, after ?? HIGHEST_UUID]] : [BY_TITLE, [limit, after ?? null, beginning]]
     const whose = creator === undefined ? '' : `and p.creator_id = $${parameters.length + 1}`
     const all = creator === undefined ? parameters : [...parameters, creator]
-    const statement = `${this.#list} ${whose} ${rest}`
+    const statement = `${this.#products} where p.archived_at is null ${whose} ${rest}`
     const rows = await answered(this.#sql.unsafe<Product[]>(statement, all, { prepare: true }))
     return rows.map((row) => ({ ...row }))
   }

@@ -65,8 +65,9 @@ export type DropRefusal = { refused: 'unknown_product' | 'unknown_sku' | 'key_mi
 
 export class Drops {
   readonly #sql: Sql
-  readonly #byId = readStatement('./sql/drop-by-id.sql', import.meta.url)
-  readonly #list = readStatement('./sql/list.sql', import.meta.url)
+  readonly #drops = readStatement('./sql/drops.sql', import.meta.url)
+  readonly #byId = `${this.#drops} where d.id = $1`
+  readonly #byOpening = this.#drops + readStatement('./sql/drops-by-opening.sql', import.meta.url)
   readonly #addItems = readStatement('./sql/add-items.sql', import.meta.url)
 
   constructor(sql: Sql) {
@@ -139,7 +140,7 @@ export class Drops {
     const since = new Date(Math.max(from?.getTime() ?? 0, after?.opensAtMs ?? 0))
     const place = after === undefined ? [since, null] : [new Date(after.opensAtMs), after.drop]
     const parameters = [since, creator ?? null, phase ?? null, ...place, limit]
-    const rows = await answered(this.#sql.unsafe<DropRecord[]>(this.#list, parameters))
+    const rows = await answered(this.#sql.unsafe<DropRecord[]>(this.#byOpening, parameters))
     return rows.map((row) => ({ ...row }))
   }
 

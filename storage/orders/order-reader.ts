@@ -54,9 +54,10 @@ const BEFORE_ALL = '00000000-0000-0000-0000-000000000000'
 export class OrderReader {
   readonly #sql: Sql
   readonly #mine = readStatement('./sql/mine.sql', import.meta.url)
-  readonly #list = readStatement('./sql/list.sql', import.meta.url)
-  readonly #listOfDrop = readStatement('./sql/list-of-drop.sql', import.meta.url)
-  readonly #byId = readStatement('./sql/order-by-id.sql', import.meta.url)
+  readonly #orders = readStatement('./sql/orders.sql', import.meta.url)
+  readonly #ofBuyer = this.#orders + readStatement('./sql/orders-of-buyer.sql', import.meta.url)
+  readonly #ofDrop = this.#orders + readStatement('./sql/orders-of-drop.sql', import.meta.url)
+  readonly #byId = `${this.#orders} where o.id = $1 and o.buyer_id = $2`
 
   constructor(sql: Sql) {
     this.#sql = sql
@@ -93,14 +94,14 @@ export class OrderReader {
     const { drop = null, state = null, limit, after } = question
     const at = after === undefined ? 'infinity' : new Date(after.acceptedAtMs).toISOString()
     const parameters = [buyer, drop, state, limit, at, after?.orderId ?? '']
-    const rows = await answered(this.#sql.unsafe<OrderRecord[]>(this.#list, parameters, { prepare: true }))
+    const rows = await answered(this.#sql.unsafe<OrderRecord[]>(this.#ofBuyer, parameters, { prepare: true }))
     return rows.map((row) => ({ ...row }))
   }
 
   /** A drop's orders, those of a buyer together: for its creator, whose drop it is must be known before. */
   async listOfDrop(drop: DropId, { state, limit, after }: DropOrdersQuestion): Promise<OrderRecord[]> {
     const parameters = [drop, state ?? null, after?.buyer ?? BEFORE_ALL, after?.key ?? '', limit]
-    const rows = await answered(this.#sql.unsafe<OrderRecord[]>(this.#listOfDrop, parameters, { prepare: true }))
+    const rows = await answered(this.#sql.unsafe<OrderRecord[]>(this.#ofDrop, parameters, { prepare: true }))
     return rows.map((row) => ({ ...row }))
   }
 

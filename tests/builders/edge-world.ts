@@ -6,7 +6,7 @@ import { unpack } from 'msgpackr'
 import type { CloseReason } from '../../protocol/close-codes.ts'
 import { decodeFrame, encode, type Frame, withId } from '../../protocol/codec.ts'
 import type { Down } from '../../protocol/down.ts'
-import type { DropId, OrderId, UserId } from '../../protocol/ids.ts'
+import type { CreatorId, DropId, OrderId, UserId } from '../../protocol/ids.ts'
 import type { RequestId } from '../../protocol/messages/request-id.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { OrderState } from '../../protocol/verdicts.ts'
@@ -22,6 +22,7 @@ import type { Tickets } from '../../server/inbound/tickets.ts'
 import type { DropPage } from '../../server/outbound/drop-view.ts'
 import type { Hub, OtherViewers } from '../../server/outbound/hub.ts'
 import type { MineRow } from '../../server/outbound/mine.ts'
+import { Notices } from '../../server/outbound/notices.ts'
 import type { Broadcaster, Peer } from '../../server/transports/peer.ts'
 import { edge } from './edge.ts'
 import { HandClock, START_MS, settled } from './hand-clock.ts'
@@ -121,6 +122,7 @@ export class EdgeWorld {
   readonly rows = new Map<OrderId, { state: OrderState; buyer: UserId }>()
   readonly mine = new Map<UserId, MineRow[]>()
   readonly tokens = new Map<string, Verified>()
+  readonly follows = new Map<UserId, CreatorId[]>()
   readonly listening = new Map<DropId, (news: RoomNews) => void>()
   readonly asked: string[] = []
   readonly claims: { drop: DropId; claim: Claim }[] = []
@@ -143,6 +145,7 @@ export class EdgeWorld {
   others: OtherViewers = { live: () => [], say: () => undefined, listen: () => ({ stop: async () => undefined }) }
   readonly #peers: HeardPeer[] = []
 
+  readonly notices: Notices
   readonly hub: Hub
   readonly roll: SessionRoll
   readonly tickets: Tickets
@@ -173,9 +176,14 @@ export class EdgeWorld {
         for (const peer of this.#peers) if (peer.topics.has(topic)) peer.sendFrame(frame)
       },
     }
+    const everybody = broadcaster ?? toPeers
+    this.notices = new Notices({
+      ...{ clock: this.clock, log, broadcaster: everybody },
+      follows: { creatorsOf: async (users) => new Map(users.map((who) => [who, this.follows.get(who) ?? []])) },
+    })
     const made = edge({
       ...{ clock: this.clock, random: () => 0.5, log, limits, pages, ledger, orders },
-      broadcaster: broadcaster ?? toPeers,
+      ...{ broadcaster: everybody, notices: this.notices },
       viewers: {
         live: () => this.others.live(),
         say: (drop, count, asks) => this.others.say(drop, count, asks),

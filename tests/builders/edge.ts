@@ -24,6 +24,7 @@ export interface EdgeParts extends Pick<GatewayWorld, 'clock' | 'random' | 'toke
   orders: ConstructorParameters<typeof Mine>[0] & Owned[1]
   feed?: HubWorld['feed']
   viewers?: NonNullable<HubWorld['viewers']>
+  notices?: NonNullable<HubWorld['notices']>
   rollLimits?: Partial<RollLimits>
   limits?: SessionLimits | undefined
 }
@@ -39,6 +40,7 @@ export function edge(parts: EdgeParts) {
     mine: new Mine(orders, clock),
     feed: parts.feed ?? quiet,
     ...(parts.viewers === undefined ? {} : { viewers: parts.viewers }),
+    ...(parts.notices === undefined ? {} : { notices: parts.notices }),
   })
   const roll = new SessionRoll(clock, random, { ...ROLL_LIMITS, ...parts.rollLimits }, hub)
   const tickets = new Tickets('a secret for tests', () => clock.nowMs())

@@ -28,13 +28,14 @@ export type ClientStep =
   | { app: 'connect' }
   | { app: 'close' }
   | { app: 'watch'; drop: string }
+  | { app: 'unwatch'; drop: string }
   | { app: 'order'; as: string; drop: string; lines: { sku: string; qty: number }[] }
   | { app: 'cancel'; as: string; orderId: string }
   | ({ dials: true } & Timed)
   | { opens: true }
   | { server: Message | Message[] }
   | { cut: number; reason?: string }
-  | { clocks: 'answered' | 'ignored' }
+  | { clocks: 'ignored' }
   | ({ client: Message } & Timed)
   | { silent: number; but?: string[] }
   | ({ leaves: true } & Timed)
@@ -105,7 +106,7 @@ class ClientPlay {
     else if ('opens' in step) this.#seen().open()
     else if ('server' in step) this.#seen().say(filled(step.server, this.#names) as Down)
     else if ('cut' in step) this.#seen().cut(step.cut, step.reason)
-    else if ('clocks' in step) this.#answersClocks = step.clocks === 'answered'
+    else if ('clocks' in step) this.#answersClocks = false
     else if ('client' in step) await this.#says(step)
     else if ('silent' in step) await this.#silent(step.silent, step.but ?? [])
     else if ('leaves' in step) await this.#until(step, () => this.#seen().leftWith !== undefined, 'left')
@@ -123,6 +124,7 @@ class ClientPlay {
     if (step.app === 'connect') this.#client.connect()
     else if (step.app === 'close') this.#client.close()
     else if (step.app === 'watch') this.#watches.set(step.drop, this.#client.watch(step.drop))
+    else if (step.app === 'unwatch') this.#watches.get(step.drop)?.stop()
     else if (step.app === 'cancel') {
       this.#answers.set(step.as, 'nothing')
       const orderId = filled(step.orderId, this.#names) as string

@@ -11,13 +11,13 @@ import type { OrderState } from '../../protocol/verdicts.ts'
 import type { Format } from '../../protocol/version.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import { orderIdOf } from '../../rooms/order-id.ts'
-import type { Log } from '../../rooms/ports.ts'
+import type { Log, Settled } from '../../rooms/ports.ts'
 import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
 import { listen, newApp } from '../../server/transports/http-listener.ts'
 import { nativeBroadcaster, serveNative } from '../../server/transports/native.ts'
 import { at, EdgeWorld } from '../builders/edge-world.ts'
 import { failureLog } from '../builders/logs.ts'
-import { buyer, keyOf } from '../builders/people.ts'
+import { buyer, creator, keyOf } from '../builders/people.ts'
 import { frame, OP, RawSocket } from '../builders/raw-socket.ts'
 import { filled, misfit, type Names } from './pattern.ts'
 
@@ -39,7 +39,9 @@ export type ServerStep =
   | { room: OrderReply }
   | { news: { from: number; to: number; left: number } }
   | { known: { key: string; of: string; state: OrderState } }
-  | { settles: { key: string; of: string; state: 'confirmed' | 'revoked' } }
+  | { settles: { key: string; of: string; state: Settled['state'] } }
+  | { notice: { kind: string; title: string } }
+  | { issuer: 'away' }
   | { node: 'leaves' }
 
 export interface ServerDialogue {
@@ -87,6 +89,8 @@ export class ServerPlay {
     this.#world.addDrop(DROP)
     for (const name of ['ana', 'ben']) this.#world.token(name)
     this.#world.tokens.set('token-of-yesterday', 'expired')
+    this.#world.tokens.set('token-of-mallory', 'banned')
+    this.#world.follows.set(buyer('ana'), [creator('mia')])
     this.#world.roll.start()
   }
 
@@ -121,6 +125,8 @@ export class ServerPlay {
       world.setRoom(DROP, { seq: to })
     } else if ('known' in step) this.#know(step.known)
     else if ('settles' in step) this.#settle(step.settles)
+    else if ('notice' in step) await this.#notice(step.notice)
+    else if ('issuer' in step) world.before.token = () => Promise.reject(new Error('no keys yet'))
     else void world.roll.goaway(1_000)
   }
 
@@ -171,9 +177,17 @@ export class ServerPlay {
     else this.#world.rows.set(orderId, { state, buyer: buyer(of) })
   }
 
-  #settle({ key, of, state }: { key: string; of: string; state: 'confirmed' | 'revoked' }): void {
+  #settle({ key, of, state }: Extract<ServerStep, { settles: unknown }>['settles']): void {
     const orderId = orderIdOf(DROP, buyer(of), keyOf(key))
     this.#world.hub.settled([{ drop: DROP, orderId, buyer: buyer(of), key: keyOf(key), state }])
+  }
+
+  async #notice({ kind, title }: { kind: string; title: string }): Promise<void> {
+    const { clock, notices } = this.#world
+    // Who signed in is asked for their list a moment later.
+    await clock.advance(0)
+    const ids = { notificationId: `${kind} 1`, drop: DROP, creator: creator('mia') }
+    notices.heard({ type: 'notice', ...ids, kind, title, atMs: clock.nowMs() })
   }
 
   async #send(bytes: Buffer, format: Format, link: string | undefined): Promise<void> {

@@ -1,4 +1,4 @@
-/* One order, for the one whose it is. $1 order, $2 buyer. */
+/* Orders with their lines, as OrderRecord has them; what follows says which. */
 select o.id as "orderId", o.drop_id as drop, o.buyer_id as buyer, o.key, o.state, o.reason,
   (extract(epoch from o.accepted_at) * 1000)::float8 as "acceptedAtMs",
   (extract(epoch from o.confirmed_at) * 1000)::float8 as "confirmedAtMs",
@@ -9,4 +9,3 @@ cross join lateral (
     order by sku) as lines
   from order_lines where order_id = o.id
 ) l
-where o.id = $1 and o.buyer_id = $2

@@ -3,16 +3,6 @@
   $5 and $6 when and which the page before ended with. The first page comes after 'infinity': were it a null, the plan
   that is kept could not use the index for it and would read every page from the beginning.
 */
-select o.id as "orderId", o.drop_id as drop, o.buyer_id as buyer, o.key, o.state, o.reason,
-  (extract(epoch from o.accepted_at) * 1000)::float8 as "acceptedAtMs",
-  (extract(epoch from o.confirmed_at) * 1000)::float8 as "confirmedAtMs",
-  l.lines
-from orders o
-cross join lateral (
-  select jsonb_agg(jsonb_build_object('sku', sku, 'qty', qty, 'priceMinor', price_minor, 'currency', currency)
-    order by sku) as lines
-  from order_lines where order_id = o.id
-) l
 where o.buyer_id = $1
   and ($2::uuid is null or o.drop_id = $2)
   and ($3::text is null or o.state = $3)

@@ -1,4 +1,4 @@
-/* A drop with its items in their order. $1 drop. */
+/* Drops with their items in their order, as DropRecord has them; what follows says which. */
 select d.id as drop, d.creator_id as creator, d.product_id as "productId", d.title, d.phase,
   (extract(epoch from d.opens_at) * 1000)::float8 as "opensAtMs",
   (extract(epoch from d.closes_at) * 1000)::float8 as "closesAtMs",
@@ -12,4 +12,3 @@ select d.id as drop, d.creator_id as creator, d.product_id as "productId", d.tit
     from drop_items i where i.drop_id = d.id
   ) as items
 from drops d
-where d.id = $1

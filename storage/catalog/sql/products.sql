@@ -1,4 +1,4 @@
-/* A product with its variants in their order. $1 product. */
+/* Products with their variants in their order; products.ts goes on with which. */
 select p.id as "productId", p.creator_id as creator, p.title, p.description, p.images,
   p.archived_at is not null as archived,
   (
@@ -8,4 +8,3 @@ select p.id as "productId", p.creator_id as creator, p.title, p.description, p.i
     from variants v where v.product_id = p.id
   ) as variants
 from products p
-where p.id = $1
