@@ -104,7 +104,7 @@ export async function rowsOf(world: HurtableWorld, drop: DropId, startedWallMs: 
   }))
 }
 
-/** Each end of an order is in the inbox, in the end: the writer is patient, and an event that was in work comes again after 30 s. */
+/** Ends of orders that no inbox has. The writer is patient, and an event whose end was lost with a link comes again later. */
 export async function missingInInbox({ postgres }: HurtableWorld): Promise<number> {
   const [row] = await postgres.sql<{ missing: number }[]>`
     select count(*)::int as missing from orders o
