@@ -5,7 +5,7 @@ import type { LinesText } from '../protocol/lines.ts'
 import type { Position } from '../protocol/position.ts'
 import { FAULT_IDS, kindOf } from './nemesis/catalogue.ts'
 import { doubleFaults } from './nemesis/double-faults.ts'
-import { costsOf, gapsOf } from './nemesis/gaps.ts'
+import { calmGapOf, costsOf, gapsOf } from './nemesis/gaps.ts'
 import type { Attempt, Doing, Done, History, Row } from './nemesis/history.ts'
 import { judge } from './nemesis/laws.ts'
 import { memoryOf } from './nemesis/memory.ts'
@@ -329,6 +329,13 @@ describe('what a fault cost', () => {
   it('[EE3] is nobody`s alone when the creator keeps the drop closed', () => {
     expect(costsOf(accepted, [blow], 1_950, [{ fromMs: 1_800, toMs: 1_850 }])).toMatchObject([{ shared: true }])
     expect(costsOf(accepted, [blow], 1_950, [{ fromMs: 6_000, toMs: 7_000 }])).toMatchObject([{ shared: false }])
+  })
+
+  it('[EE3] is held against the longest time far from every fault', () => {
+    const early = [100, 200, 900].map((atMs) => ({ atMs, via: 0 }))
+
+    expect(calmGapOf([...early, ...accepted], [blow], 5_000)).toBe(1_485)
+    expect(calmGapOf(accepted, [blow], 2_600)).toBeUndefined()
   })
 
   it('[EE3] without NATS is that of the gateway which had the worst of it', () => {

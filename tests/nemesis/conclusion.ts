@@ -2,7 +2,7 @@
 import type { OrderId } from '../../protocol/ids.ts'
 import { doubleFaults, type Span } from './double-faults.ts'
 import { GOOD } from './facts.ts'
-import { type Accepted, costsOf, type FaultCost } from './gaps.ts'
+import { type Accepted, calmGapOf, costsOf, type FaultCost } from './gaps.ts'
 import type { History } from './history.ts'
 import { type Judgement, judge } from './laws.ts'
 import type { Plan } from './plan.ts'
@@ -13,6 +13,8 @@ export interface Run extends Judgement {
   histories: History[]
   excuses: Span[]
   costs: FaultCost[]
+  /** Longest time without an accepted order where no fault was near: below that, a gap is the machine's. */
+  calmGapMs: number | undefined
   /** From the healing until nobody waited any more; undefined when it did not come to that. */
   quietAfterMs: number | undefined
   counts: {
@@ -37,7 +39,7 @@ export interface Took {
   /** Drops made, everybody there, and all of them waiting for the opening. */
   gatherMs: number
   fightMs: number
-  /** Until every node and store was up. */
+  /** Until every node and store was up, and the creator had done what was begun. */
   healMs: number
   restMs: number
   judgeMs: number
@@ -56,11 +58,10 @@ export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Foun
   const excuses = doubleFaults(histories[0]?.faults ?? [])
   const judgements = histories.map((history) => judge(history, excuses))
   const firsts = histories.map(firstGood)
-  const costs = histories.flatMap((history, at) => {
+  const gaps = histories.map((history, at) => {
     const accepted = [...(firsts[at]?.values() ?? [])].sort((a, b) => a.atMs - b.atMs)
-    return costsOf(accepted, history.faults, sellsUntilMs(history, plan), closedSpans(history)).filter(
-      ({ drop }) => drop === at,
-    )
+    const when = [accepted, history.faults, sellsUntilMs(history, plan), closedSpans(history)] as const
+    return { costs: costsOf(...when).filter(({ drop }) => drop === at), calmMs: calmGapOf(...when) }
   })
   const attempts = histories.flatMap((history) => history.attempts)
   const rows = histories.flatMap((history) => history.rows)
@@ -75,7 +76,8 @@ export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Foun
     revoked: judgements.flatMap(({ revoked }) => revoked),
     excused: judgements.flatMap(({ excused }) => excused),
     acceptedMs: good.map(([, { atMs }]) => atMs).sort((a, b) => a - b),
-    costs: costs.sort((a, b) => a.atMs - b.atMs),
+    costs: gaps.flatMap(({ costs }) => costs).sort((a, b) => a.atMs - b.atMs),
+    calmGapMs: gaps.map(({ calmMs }) => calmMs).find((calmMs) => calmMs !== undefined),
     counts: {
       ...{ orders: plan.wants.length, attempts: attempts.length, accepted: good.length },
       ...{ confirmed: inState('confirmed'), cancelled: inState('cancelled') },

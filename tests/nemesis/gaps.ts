@@ -35,6 +35,8 @@ export interface FaultCost extends Done {
 const CHARGED_MS = 3_500
 /** A fault this soon before or after has its share in the cost. */
 const NEAR_MS = 1_500
+/** Shorter calms say nothing. */
+const CALM_MS = 500
 
 /** Gaps between accepted orders from `fromMs` to `toMs`, the longest first. `acceptedMs` is sorted. */
 export function gapsOf(acceptedMs: readonly number[], fromMs: number, toMs: number): Gap[] {
@@ -79,6 +81,29 @@ export function costsOf(
         shared: others.length > 0 || closed.some(isNear),
       }
     })
+}
+
+/**
+ * The longest gap far from every fault: what the machine itself takes, and no gap of a fault can be told from. Undefined
+ * where there was no such time.
+ */
+export function calmGapOf(
+  accepted: readonly Accepted[],
+  faults: readonly Done[],
+  endMs: number,
+  closed: readonly Span[] = [],
+): number | undefined {
+  const acceptedMs = accepted.map(({ atMs }) => atMs)
+  const stirred = [...faults.map(({ atMs, undoneMs }) => ({ fromMs: atMs, toMs: undoneMs + NEAR_MS })), ...closed]
+  let calmFromMs = acceptedMs[0] ?? endMs
+  let worstMs: number | undefined
+  for (const { fromMs, toMs } of [...stirred, { fromMs: endMs, toMs: endMs }].sort((a, b) => a.fromMs - b.fromMs)) {
+    const untilMs = Math.min(fromMs, endMs)
+    const [gap] = untilMs - calmFromMs < CALM_MS ? [] : gapsOf(acceptedMs, calmFromMs, untilMs)
+    if (gap !== undefined) worstMs = Math.max(worstMs ?? 0, lengthOf(gap))
+    calmFromMs = Math.max(calmFromMs, toMs)
+  }
+  return worstMs
 }
 
 const lengthOf = (gap: Gap): number => gap.toMs - gap.fromMs

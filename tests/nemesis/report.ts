@@ -50,6 +50,7 @@ const SEED_HEAD = [
   'dup',
   'p50 ms',
   'p99 ms',
+  'calm gap',
   'lost',
   'revoked',
   'excused',
@@ -67,11 +68,19 @@ function kindRow(kind: KindResult): Cell[] {
 }
 
 function seedRow(one: SeedResult): Cell[] {
-  const { seed, form, faults, counts, latency, lost, revoked, excused, quietAfterMs, broken } = one
+  const { seed, form, faults, counts, latency, calmGapMs, lost, revoked, excused, quietAfterMs, broken } = one
   return [
     ...[seed, form, faults, counts.orders, counts.accepted, counts.cancelled, counts.doings],
     ...[counts.pending, counts.silence, counts.dup],
-    ...[figure(latency.p50), figure(latency.p99), lost, revoked, excused, figure(quietAfterMs) || 'never'],
+    ...[
+      figure(latency.p50),
+      figure(latency.p99),
+      figure(calmGapMs),
+      lost,
+      revoked,
+      excused,
+      figure(quietAfterMs) || 'never',
+    ],
     broken.length === 0 ? 'hold' : `${broken.length} broken`,
   ]
 }
@@ -131,7 +140,7 @@ export function renderHtml({ command, at, control, seeds, kinds, memory }: Repor
 <p>${seeds.length} runs, ${failed} with a broken rule. ${inHtml(at)} · <code>${inHtml(command)}</code></p>
 <h2>By kind of fault</h2>
 <p>Gap: longest time without an accepted order from the blow on. Again: from the undoing to the next accepted order. Both only
-where no other fault was near; lost and revoked over every run that had the fault.</p>
+where no other fault was near; the calm gap of a run is what the machine took where no fault was near at all; lost and revoked over every run that had the fault.</p>
 ${htmlTable(KIND_HEAD, kinds.map(kindRow))}
 <h2>By run</h2>
 ${htmlTable(SEED_HEAD, seeds.map(seedRow))}

@@ -14,6 +14,7 @@ export interface SeedResult {
   lost: number
   revoked: number
   excused: number
+  calmGapMs: number | undefined
   quietAfterMs: number | undefined
   /** The rules that were broken, each with what was seen. */
   broken: string[]
@@ -50,10 +51,10 @@ export function seedResult(name: string, run: Run): SeedResult {
     const before = pace[at]
     if (before !== undefined) pace[at] = before + 1
   }
-  const { counts, latency, quietAfterMs, broken, costs } = run
+  const { counts, latency, calmGapMs, quietAfterMs, broken, costs } = run
   return {
     ...{ name, seed: plan.seed, form: plan.form, faults: histories[0]?.faults.length ?? 0, counts, latency },
-    ...{ quietAfterMs, broken, costs, pace, endMs: plan.endMs, took },
+    ...{ calmGapMs, quietAfterMs, broken, costs, pace, endMs: plan.endMs, took },
     ...{ lost: run.lost.length, revoked: run.revoked.length, excused: run.excused.length },
   }
 }

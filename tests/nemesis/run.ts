@@ -80,6 +80,8 @@ export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOpti
 
     say('healed')
     await world.heal()
+    // What the creator began goes on until it is answered, and a pause that came late lasts as long as it was meant to.
+    await Promise.race([Promise.all(working), pauseUntil(Date.now() + restWithinMs)])
     const healedMs = nowMs()
     took.healMs = healedMs - took.fightMs
     const restless: Restless = { drops, buyers, phones, doings: histories.map(({ doings }) => doings), nowMs }
@@ -87,7 +89,6 @@ export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOpti
     took.restMs = nowMs() - healedMs
     const quietAfterMs = unrest.length === 0 ? took.restMs : undefined
     if (quietAfterMs === undefined) await restOf(world, restless, nowMs() + lateWithinMs)
-    else await Promise.all(working)
 
     const found = unrest.map((why) => `I20 not at rest ${restWithinMs} ms after the healing: ${why}`)
     const judged: History[] = []
