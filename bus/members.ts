@@ -8,6 +8,9 @@
  * drop prefers it any more.
  *
  * A node that has just come, or was cut off, knows too few; `knowsEveryone` says when its list can be taken as complete.
+ *
+ * Its own beats come back to it over the bus. As long as they do not, nobody else hears it or it hears nobody, whatever
+ * the link says of itself.
  */
 import { packBody } from '../protocol/codec.ts'
 import { type DropId, isNodeId, type NodeId } from '../protocol/ids.ts'
@@ -49,6 +52,7 @@ export class Members {
   readonly #changeCalls: ((live: readonly NodeId[]) => void)[] = []
   #live: readonly NodeId[]
   #listeningSinceMs = 0
+  #echoAtMs = 0
   #lastTickMs = 0
   #subscription: Subscription | undefined
   #timer: Timer | undefined
@@ -65,6 +69,7 @@ export class Members {
     const { bus, subjects, clock } = this.#world
     this.#subscription = bus.subscribe(subjects.heartbeat, (delivery) => this.#hear(delivery))
     this.#lastTickMs = clock.monotonicMs()
+    this.#echoAtMs = this.#lastTickMs
     this.#startListening()
     this.#timer = clock.after(BEAT_MS, () => this.#tick())
   }
@@ -97,6 +102,11 @@ export class Members {
     return clock.monotonicMs() - this.#listeningSinceMs >= GONE_AFTER_MS
   }
 
+  /** How long the bus has not brought this node's own beats back: about a beat when all is well. */
+  get unheardMs(): number {
+    return this.#world.clock.monotonicMs() - this.#echoAtMs
+  }
+
   /** The live nodes that take rooms, in the order in which the drop prefers them. */
   preferred(drop: DropId): NodeId[] {
     const { size } = this.#withdrawn
@@ -122,6 +132,7 @@ export class Members {
     // A node that did not get to run heard nobody meanwhile: that is its own silence, not theirs.
     const sleptMs = lateMs > BEAT_MS ? lateMs : 0
     for (const [node, heardAtMs] of this.#heardAtMs) this.#heardAtMs.set(node, heardAtMs + sleptMs)
+    this.#echoAtMs += sleptMs
 
     this.#say(false)
     for (const [node, heardAtMs] of this.#heardAtMs) {
@@ -132,7 +143,11 @@ export class Members {
   #hear({ subject, body }: Delivery): void {
     const { node: self, clock, log } = this.#world
     const beat = readBody(subject, body, readBeat, log)
-    if (beat === undefined || beat.node === self || this.#subscription === undefined) return
+    if (beat === undefined || this.#subscription === undefined) return
+    if (beat.node === self) {
+      this.#echoAtMs = clock.monotonicMs()
+      return
+    }
     if (beat.leaving) this.#heardGoodbye(beat.node)
     if (this.#left.has(beat.node)) return
 

@@ -5,8 +5,9 @@
  * an order that its buyer was told to send again long ago. So a connection that is lost is thrown away with everything
  * in it, and a new one is dialled here, for ever, with jitter. What this object remembers is only who listens to what.
  *
- * A link may be dead without anybody saying so (a cut cable, a frozen server). Pings find that out; until then what may
- * be on its way is bounded (bus/unproven.ts).
+ * A link may be dead without anybody saying so (a cut cable, a frozen server). TCP would wait for it, longer after each
+ * loss, and be seconds late when the cable is whole again. So pings find it out within 1.5 s and the link is given up
+ * for another one (bus/knock.ts); until then what may be on its way is bounded (bus/unproven.ts).
  */
 import {
   connect,
@@ -22,6 +23,7 @@ import {
 import { Fault } from '../protocol/faults.ts'
 import type { Log } from '../rooms/ports.ts'
 import type { Asked, Bus, Delivery, Subscription } from './bus.ts'
+import { knock } from './knock.ts'
 import { type NatsAddress, parseNatsUrl } from './nats-address.ts'
 import { Redial } from './redial.ts'
 import { isPattern, isSubject } from './subject-pattern.ts'
@@ -48,6 +50,8 @@ interface Listener {
   onLink: NatsSubscription | undefined
 }
 
+/** A third of how long a link may say nothing. */
+const PING_MS = 500
 const PINGS_MISSED = 2
 const GOODBYE_MS = 1_000
 const UNPROVEN = { maxBytes: 16 * 1024 * 1024, proveEveryBytes: 256 * 1024 }
@@ -59,6 +63,8 @@ export class NatsBus implements Bus {
   readonly #stateCalls: ((connected: boolean) => void)[] = []
   readonly #redial: Redial<NatsConnection>
   #link: NatsConnection | undefined
+  /** Whether the server knows what is listened to on the present link. */
+  #listens = false
   #unproven = new Unproven(UNPROVEN)
   #saidFull = false
   #closing: Promise<void> | undefined
@@ -69,14 +75,14 @@ export class NatsBus implements Bus {
   }
 
   private constructor(options: NatsBusOptions) {
-    this.#options = { connectTimeoutMs: 2_000, pingMs: 2_000, redialMaxMs: 2_000, ...options }
+    this.#options = { connectTimeoutMs: 2_000, pingMs: PING_MS, redialMaxMs: 1_000, ...options }
     this.#address = parseNatsUrl(options.url)
     const { name, log, redialMaxMs: maxMs } = this.#options
     this.#redial = new Redial({ dial: () => this.#dial(), live: (link) => this.#live(link), name, log, maxMs })
   }
 
   get connected(): boolean {
-    return this.#link !== undefined && !this.#link.isClosed()
+    return this.#listens && this.#link !== undefined && !this.#link.isClosed()
   }
 
   /** The largest body the server takes. */
@@ -163,7 +169,7 @@ export class NatsBus implements Bus {
     if (!isPattern(subject)) throw new Fault('internal', { subject })
     const listener: Listener = { subject, hear, stopped: false, onLink: undefined }
     this.#listeners.add(listener)
-    if (this.#link !== undefined && this.connected) this.#listen(listener, this.#link)
+    if (this.#link !== undefined && !this.#link.isClosed()) this.#listen(listener, this.#link)
     return { stop: () => this.#stop(listener) }
   }
 
@@ -189,11 +195,11 @@ export class NatsBus implements Bus {
 
   // --- the link ---------------------------------------------------------------------------------------------------------
 
-  #dial(): Promise<NatsConnection> {
+  async #dial(): Promise<NatsConnection> {
     const { name, connectTimeoutMs, pingMs } = this.#options
     const { servers, user, password, token, tls } = this.#address
     return connect({
-      servers,
+      servers: [await knock(servers, connectTimeoutMs)],
       name,
       timeout: connectTimeoutMs,
       reconnect: false,
@@ -217,13 +223,17 @@ export class NatsBus implements Bus {
     this.#unproven = new Unproven(UNPROVEN)
     this.#options.log.info('bus.connected', { name: this.#options.name, server: link.getServer() })
     for (const listener of this.#listeners) this.#listen(listener, link)
-    this.#tell(true)
+    const lost = Promise.race([link.closed().then((error) => error?.message ?? 'closed'), this.#stale(link)])
+    // Whoever is told looks for what it has missed, so first the server must know what is listened to.
+    this.#listens = await Promise.race([link.flush().then(yes, no), lost.then(no)])
+    if (this.#listens) this.#tell(true)
 
-    const why = await Promise.race([link.closed().then((error) => error?.message ?? 'closed'), this.#stale(link)])
-
+    const why = await lost
+    const wasTold = this.#listens
+    this.#listens = false
     this.#link = undefined
     for (const listener of this.#listeners) listener.onLink = undefined
-    this.#tell(false)
+    if (wasTold) this.#tell(false)
     // Not waited for: on a frozen link it would wait for a write that never ends.
     void within(GOODBYE_MS, link.close())
     return why
@@ -327,7 +337,7 @@ export class NatsBus implements Bus {
     this.#listeners.delete(listener)
     const onLink = listener.onLink
     listener.onLink = undefined
-    if (onLink !== undefined && this.connected) await within(GOODBYE_MS, onLink.drain())
+    if (onLink !== undefined && this.#link?.isClosed() === false) await within(GOODBYE_MS, onLink.drain())
     listener.stopped = true
   }
 
@@ -339,6 +349,9 @@ export class NatsBus implements Bus {
     }
   }
 }
+
+const yes = () => true
+const no = () => false
 
 function withId(id: string) {
   const all = headers()

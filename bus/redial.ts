@@ -52,14 +52,13 @@ export class Redial<Link> {
         const why = await this.#world.live(link)
         if (!this.#stopped) log.warn('bus.lost', { name, why })
         lastSaid = ''
-        // A server that lets us in and throws us out at once is not asked again at once.
-        failures = performance.now() - startMs > maxMs ? 0 : failures + 1
       } catch (cause) {
-        failures += 1
         // For ever is long: the same reason is said once.
         if (String(cause) !== lastSaid) log.warn('bus.unreachable', { name, why: String(cause) })
         lastSaid = String(cause)
       }
+      // Whoever refuses us, or lets us in and throws us out, at once is not asked again at once. Silence took its time.
+      failures = performance.now() - startMs > maxMs ? 0 : failures + 1
       await this.#pause(failures)
     }
   }

@@ -4,6 +4,8 @@
  * Every node reads the same agenda. The node that a drop prefers wakes it at once; the others wait a turn for each place
  * they come after it, and only if the drop still has no owner then. Nothing breaks when two wake it: one lease, one
  * epoch, one opening.
+ *
+ * A lease that is not renewed tells when it will end, so whoever waits for it looks then, and not up to a second later.
  */
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import type { Directory } from './directory.ts'
@@ -12,11 +14,12 @@ import type { Clock, DropBook, Leases, Log, Timer } from './ports.ts'
 /** A drop's room is awake this long before it opens, so that the opening costs one ledger call. */
 export const WAKE_AHEAD_MS = 15_000
 const LOOK_EVERY_MS = 1_000
+const LOOK_LEAST_MS = 25
 const DROPS_MAX = 1_000
 
 export interface AgendaWorld {
   book: Pick<DropBook, 'due'>
-  leases: Pick<Leases, 'holder'>
+  leases: Pick<Leases, 'restMs'>
   directory: Pick<Directory, 'room' | 'wake'>
   preferred(drop: DropId): readonly NodeId[]
   clock: Clock
@@ -31,6 +34,7 @@ export class Agenda {
   #timer: Timer | undefined
   #looking: Promise<void> | undefined
   #lookAgain = false
+  #nextMs = LOOK_EVERY_MS
   #stopped = false
 
   constructor(world: AgendaWorld) {
@@ -51,7 +55,7 @@ export class Agenda {
       this.#looking = undefined
       if (this.#stopped) return
       if (this.#lookAgain) this.look()
-      else this.#timer = this.#world.clock.after(LOOK_EVERY_MS, () => this.look())
+      else this.#timer = this.#world.clock.after(this.#nextMs, () => this.look())
     })
   }
 
@@ -63,6 +67,7 @@ export class Agenda {
 
   async #lookOnce(): Promise<void> {
     const { book, clock, directory, log } = this.#world
+    this.#nextMs = LOOK_EVERY_MS
     try {
       const due = await book.due(clock.nowMs() + WAKE_AHEAD_MS, DROPS_MAX)
       const absent = due.map((one) => one.drop).filter((drop) => directory.room(drop) === undefined)
@@ -77,8 +82,10 @@ export class Agenda {
 
   async #see(drop: DropId): Promise<void> {
     const { directory, leases, node, preferred } = this.#world
-    if ((await leases.holder(drop)) !== undefined) {
+    const restMs = await leases.restMs(drop)
+    if (restMs > 0) {
       this.#ownerless.delete(drop)
+      this.#nextMs = Math.min(this.#nextMs, Math.max(LOOK_LEAST_MS, restMs + 1))
       return
     }
     const looks = this.#ownerless.get(drop) ?? 0

@@ -33,6 +33,8 @@ export interface DirectoryWorld extends TakeoverWorld, Omit<RoomWorld, 'limits' 
   rooms(): Rooms
   /** Live nodes in the order in which this drop prefers them. */
   preferred(drop: DropId): readonly NodeId[]
+  /** Whether the other nodes could reach a room here (reach.ts); without it they always can. */
+  mayTake?(): boolean
 }
 
 interface Kept {
@@ -45,6 +47,8 @@ const REWAKE_MS = 100
 const SWEEP_EVERY_MS = 5_000
 /** A room of a drop that is over, or not soon to open, is put to rest after this silence. */
 const REST_AFTER_MS = 60_000
+/** As long as Postgres may take to write what a room that is given up has accepted. */
+const GIVE_UP_WITHIN_MS = 1_000
 const UNKNOWN_FOR_MS = 5_000
 const UNKNOWN_MAX = 10_000
 
@@ -59,6 +63,7 @@ export class Directory {
   /** Drops that do not exist, and until when we believe it: a flood of made-up ids must not reach Postgres. */
   readonly #unknown = new Map<DropId, number>()
   #sweeper: Timer | undefined
+  #givingUp: Promise<void> | undefined
   #closing = false
 
   constructor(world: DirectoryWorld) {
@@ -82,7 +87,7 @@ export class Directory {
   /** Tries to run the drop's room on this node. Never throws. */
   wake(drop: DropId): Promise<Woken> {
     if (this.#kept.has(drop)) return Promise.resolve('here')
-    if (this.#closing) return Promise.resolve('elsewhere')
+    if (this.#closing || this.#world.mayTake?.() === false) return Promise.resolve('elsewhere')
     if (this.#isUnknown(drop)) return Promise.resolve('unknown')
 
     const running = this.#waking.get(drop)
@@ -100,6 +105,16 @@ export class Directory {
     const remembered = this.#remnants.of(drop)
     this.#remnants.handOver(drop)
     return remembered
+  }
+
+  /**
+   * Lets go of every room, for whoever wants it: nobody can be told by name. What was accepted is written first, for
+   * nobody could ask for the journal either.
+   */
+  giveUp(): void {
+    this.#givingUp ??= passAll(this.drops(), (drop) => this.#giveUp(drop)).finally(() => {
+      this.#givingUp = undefined
+    })
   }
 
   /** Passes every room on; where nobody takes it, writes what can be written within `graceMs`. */
@@ -126,6 +141,16 @@ export class Directory {
     await room.shut()
     await this.#written(room, untilMs)
     await this.#retire(drop, 'closing')
+  }
+
+  async #giveUp(drop: DropId): Promise<void> {
+    const room = this.room(drop)
+    if (room === undefined) return
+
+    await room.shut()
+    await this.#written(room, this.#world.clock.monotonicMs() + GIVE_UP_WITHIN_MS)
+    await this.#retire(drop, 'out of reach')
+    this.#remnants.handOver(drop)
   }
 
   async #wake(drop: DropId): Promise<Woken> {

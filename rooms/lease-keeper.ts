@@ -8,8 +8,9 @@
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import type { Clock, Leases, Log, Timer } from './ports.ts'
 
-export const LEASE_TTL_MS = 2_000
-const RENEW_EVERY_MS = 500
+/** An owner that hears nothing any more may still be heard once: then its lease stands for both of these together. */
+export const LEASE_TTL_MS = 1_900
+const RENEW_EVERY_MS = 400
 const MARGIN_MS = 200
 
 export class LeaseKeeper {

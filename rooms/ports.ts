@@ -170,6 +170,8 @@ export interface KeptOrder {
   position: Position
   /** False for revoked and cancelled ones: the key stays used, the units do not count. */
   holdsUnits: boolean
+  /** Of a cancelled one: the operation by which the ledger hears of it. */
+  givenBackBy?: string
 }
 
 export type OpenAnswer =
@@ -228,6 +230,21 @@ export interface Leases {
   renew(drops: readonly DropId[], node: NodeId, ttlMs: number): Promise<ReadonlySet<DropId>>
   release(drop: DropId, node: NodeId): Promise<void>
   holder(drop: DropId): Promise<NodeId | undefined>
+  /** How long the lease stands if nobody extends it; 0: it is nobody's. */
+  restMs(drop: DropId): Promise<number>
+}
+
+/**
+ * Which nodes the bus reaches, written down where every node looks that reaches Redis at all: so a node that the bus
+ * does not reach can tell whether it is alone in that. For liveness, as leases are.
+ */
+export interface RollCall {
+  /** The bus reaches this node, and it takes rooms. */
+  here(node: NodeId): Promise<void>
+  /** It takes none any more. */
+  left(node: NodeId): Promise<void>
+  /** Whether another node was here within the last `withinMs`. */
+  anyOther(node: NodeId, withinMs: number): Promise<boolean>
 }
 
 // --- the drop book: Postgres, as a room sees it ------------------------------------------------------------------------

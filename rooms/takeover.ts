@@ -167,16 +167,16 @@ async function rebuild(
   // What is in the log of before is in Postgres now, or was left out for good.
   await ledger.trim(drop, { epoch: taken.epoch, seq: 0 })
 
-  const marks: OrderId[] = []
+  const into: Loading = { drop, epoch: taken.epoch, ops: new Set(), marks: [] }
   for (const load of [loadOps(fenced.opIds), loadOrders]) {
-    const loaded = await load(world, drop, taken.epoch, marks)
+    const loaded = await load(world, into)
     if (loaded.answer !== 'opened') return notOpened(world, drop, loaded)
   }
 
   const opened = await ledger.rebuild(drop, taken.epoch, node, fenced.seed)
   if (opened.answer !== 'opened') return notOpened(world, drop, opened)
 
-  if (!(await hasAll(ledger, drop, marks))) {
+  if (!(await hasAll(ledger, drop, into.marks))) {
     world.log.warn('takeover.redis_lost', { drop, while: 'rebuilding' })
     // Nobody has sold from it, for nobody else has this epoch. A seq that it cannot have makes the next one rebuild it.
     return takeOver(world, drop, { journal: [], position: { epoch: taken.epoch, seq: 1 }, batch: 1 })
@@ -235,34 +235,51 @@ function markOf(drop: DropId, epoch: number, node: NodeId, place = 0): KeptOrder
   return { orderId, buyer: nobody, lines: '' as LinesText, position: { epoch, seq: 0 }, holdsUnits: false }
 }
 
-/**
- * Loads a part of what the room must know. `marks`: one order of every call, its own or made for it, and the mark of this
- * rebuild. A call is atomic: if its order is there, all of it is.
- */
-type Load = (world: TakeoverWorld, drop: DropId, epoch: number, marks: OrderId[]) => Promise<OpenAnswer>
+interface Loading {
+  drop: DropId
+  epoch: number
+  /** Every operation that is in the totals. */
+  ops: Set<string>
+  /**
+   * One order of every call, its own or made for it, and the mark of this rebuild. A call is atomic: if its order is there,
+   * all of it is.
+   */
+  marks: OrderId[]
+}
+
+type Load = (world: TakeoverWorld, into: Loading) => Promise<OpenAnswer>
 
 /** A drop has as many operations as orders were ever given back: one call with all of them would hold up every other drop. */
 function loadOps(opIds: readonly string[]): Load {
-  return async ({ ledger, node }, drop, epoch, marks) => {
+  return async ({ ledger, node }, { drop, epoch, ops, marks }) => {
     for (let at = 0; at < opIds.length; at += OPS_BATCH) {
+      const page = opIds.slice(at, at + OPS_BATCH)
       const mark = markOf(drop, epoch, node, at + 1)
-      const answer = await ledger.load(drop, epoch, node, [mark], opIds.slice(at, at + OPS_BATCH))
-      marks.push(mark.orderId)
+      const answer = await ledger.load(drop, epoch, node, [mark], page)
       if (answer.answer !== 'opened') return answer
+      marks.push(mark.orderId)
+      for (const opId of page) ops.add(opId)
     }
     return { answer: 'opened' }
   }
 }
 
-const loadOrders: Load = async ({ ledger, book, node }, drop, epoch, marks) => {
+const loadOrders: Load = async ({ ledger, book, node }, { drop, epoch, ops, marks }) => {
   for (let afterId: OrderId | undefined; ; ) {
     const page = await book.keptOrders(drop, afterId, LOAD_BATCH)
-    const last = page.at(-1)
-    const answer = await ledger.load(drop, epoch, node, last === undefined ? [markOf(drop, epoch, node)] : page)
-    marks.push(last?.orderId ?? markOf(drop, epoch, node).orderId)
-    if (last === undefined || answer.answer !== 'opened') return answer
-    afterId = last.orderId
+    const orders = page.length === 0 ? [markOf(drop, epoch, node)] : page.map((order) => asOfFence(order, ops))
+    const answer = await ledger.load(drop, epoch, node, orders)
+    const last = orders.at(-1)
+    if (last !== undefined) marks.push(last.orderId)
+    if (page.length === 0 || answer.answer !== 'opened') return answer
+    afterId = last?.orderId
   }
+}
+
+/** An order that was given back since the totals were read: the room will be told, and takes it from its buyer then. */
+function asOfFence(order: KeptOrder, ops: ReadonlySet<string>): KeptOrder {
+  const { givenBackBy } = order
+  return givenBackBy === undefined || ops.has(givenBackBy) ? order : { ...order, holdsUnits: true }
 }
 
 function notOpened(world: TakeoverWorld, drop: DropId, answer: OpenAnswer): Takeover {

@@ -20,6 +20,7 @@ import { Agenda } from '../rooms/agenda.ts'
 import { Debts } from '../rooms/debts.ts'
 import { Directory } from '../rooms/directory.ts'
 import type { Settled } from '../rooms/ports.ts'
+import { Reach } from '../rooms/reach.ts'
 import { Replanning } from '../rooms/replanning.ts'
 import { RETRY_AFTER_MS } from '../rooms/replies.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
@@ -45,6 +46,7 @@ import { Outbox } from '../storage/outbox/outbox.ts'
 import { RedisPaces } from '../storage/paces/redis-paces.ts'
 import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
+import { RedisRollCall } from '../storage/roll/redis-roll-call.ts'
 import { PostgresStockBook } from '../storage/stock/stock-book.ts'
 import { admissionOf } from './admission.ts'
 import { docsRoutes } from './api/docs.ts'
@@ -163,6 +165,9 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
       listen: (drop, hear) => viewerCounts.listen(drop, hear),
     },
   })
+  bus.onState((connected) => {
+    if (connected) hub.heardNothing()
+  })
   const roll: SessionRoll = new SessionRoll(clock, random, ROLL_LIMITS, hub)
   const settlements = new WaitingBuyers()
   const settled = (list: readonly Settled[]) => {
@@ -184,12 +189,18 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     limits: ROOM_LIMITS,
     pace: admission.buyers,
     rooms: () => router,
+    mayTake: () => reach.mayTake,
   })
   const remote = new BusRooms({ ...wire, limits: { waitingMax: LETTERS_WAITING_MAX, retryAfterMs: RETRY_AFTER_MS } })
   const router = new Router({ directory, neighbours, preferred, clock, node, remote })
   const rooms = meteredRooms(router, meter)
   ears.push(serveNeighbours(wire, self))
   members.start()
+  const reach: Reach = new Reach({
+    ...{ roll: new RedisRollCall(leaseRedis, prefix, () => clock.nowMs()), clock, log, node },
+    unheardMs: () => members.unheardMs,
+    giveUp: () => directory.giveUp(),
+  })
   const agenda = new Agenda({ ...{ book, leases, directory, preferred, clock, node, log } })
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
   const debts = new Debts({ book: stock, rooms, clock, log })
@@ -253,7 +264,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     ...{ nowMs, standingBook, standings, actions: new AdminActions(edgePostgres.sql) },
     publicKeys: () => (issuerKeys === undefined ? ring.publicKeys : []),
     accounts: new Accounts(edgePostgres.sql),
-    signIns: new SignIns(edgePostgres.sql),
+    signIns: new SignIns(edgePostgres.sql, nowMs),
     signInGuard: admission.signIns,
     creators: new Creators(edgePostgres.sql),
     follows,
@@ -309,6 +320,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
             unwinding,
             reconciler,
             directory,
+            reach,
             roll,
             hub,
             members,

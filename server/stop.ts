@@ -15,6 +15,7 @@ import type { Agenda } from '../rooms/agenda.ts'
 import type { Debts } from '../rooms/debts.ts'
 import type { Directory } from '../rooms/directory.ts'
 import { pause } from '../rooms/nap.ts'
+import type { Reach } from '../rooms/reach.ts'
 import type { Unwinding } from '../rooms/unwinding.ts'
 import type { RedisClock } from '../storage/redis-clock.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -36,6 +37,7 @@ export interface Parts {
   unwinding: Unwinding
   reconciler: Reconciler
   directory: Directory
+  reach: Reach
   roll: SessionRoll
   hub: Hub
   members: Members
@@ -64,6 +66,7 @@ export async function stopInOrder(parts: Parts, graceMs: number): Promise<void> 
   roll.shut()
   members.withdraw()
   await Promise.all([
+    parts.reach.withdraw(),
     directory.close(graceMs * ROOMS_SHARE),
     ...[agenda, debts, parts.unwinding, parts.reconciler].map((worker) => worker.stop()),
   ])
@@ -72,6 +75,7 @@ export async function stopInOrder(parts: Parts, graceMs: number): Promise<void> 
   await answered(parts, graceMs * ANSWERS_SHARE)
   roll.stop()
   hub.stop()
+  parts.reach.stop()
   await members.stop()
   await Promise.all(ears.map((ear) => ear.stop()))
   await publisher.stop(graceMs * PUBLISH_SHARE)

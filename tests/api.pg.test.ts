@@ -27,7 +27,7 @@ beforeAll(async () => {
   const routes = apiRoutes({
     ...fake.world,
     accounts: new Accounts(sql),
-    signIns: new SignIns(sql),
+    signIns: new SignIns(sql, Date.now),
     products: new Products(sql),
     drops: new Drops(sql),
     dropPages: new DropPages({

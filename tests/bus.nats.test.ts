@@ -70,6 +70,25 @@ describe('a NATS link', () => {
     }
   })
 
+  it('[B44] is not said to be there before the others reach what is listened to on it', async () => {
+    const { proxy, url } = await throughProxy(inject('natsUrl'))
+    endings.push(() => proxy.close())
+    const { bus: ana } = await open(inject('natsUrl'))
+    const { bus: ben } = await open(url)
+    expect([await ana.ready(5_000), await ben.ready(5_000)]).toEqual([true, true])
+    for (let count = 0; count < 500; count += 1) ben.subscribe(`${prefix}.others.${count}`, () => undefined)
+    ben.subscribe(`${prefix}.last`, ({ respond }) => respond(one))
+    const asked = new Promise((resolve) => {
+      ben.onState((connected) => connected && resolve(ana.ask(`${prefix}.last`, one, 5_000)))
+    })
+
+    proxy.cut()
+    await vi.waitFor(() => expect(ben.connected).toBe(false))
+    proxy.mend()
+
+    expect(await asked).toMatchObject({ heard: 'answer' })
+  })
+
   it('[B11] dials for ever: a bus that was opened before its server comes up when the server does', async () => {
     const { proxy, url } = await throughProxy(inject('natsUrl'))
     endings.push(() => proxy.close())

@@ -78,6 +78,26 @@ describe('what Postgres did and the ledger lacks', () => {
     expect((await left(world, drop)) ?? -1).toBe(7 - (item?.sold ?? 0))
   })
 
+  it('[E6] an order that is given back while the room is built anew is taken from its buyer once', async () => {
+    const { world, drop, a } = await sale()
+    expect(await order(world, a, drop, 'ana', 1, 'k1')).toBe('accepted')
+    expect(await order(world, a, drop, 'ana', 1, 'k2')).toBe('accepted')
+    // After the totals were read, and before this order was.
+    world.book.refuse((call) => {
+      if (call === 'keptOrders') void world.book.cancel(ask(drop, 'ana').orderId, buyer('ana'))
+      return undefined
+    })
+    world.memoryLedger.wipe()
+    await world.clock.advance(3_000)
+    world.book.refuse()
+    await pay(world, a)
+    await pay(world, a)
+
+    expect(await left(world, drop)).toBe(2)
+    expect(await order(world, a, drop, 'ana', 2, 'k3')).toBe('limit_reached')
+    expect(await order(world, a, drop, 'ana', 1, 'k3')).toBe('accepted')
+  })
+
   it('[E6] units that come back are sold again, also to the one who gave them back, but not under the same key', async () => {
     const { world, drop, a } = await sale()
     expect(await order(world, a, drop, 'ana', 2)).toBe('accepted')

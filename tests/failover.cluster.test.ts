@@ -3,6 +3,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Ground, openGround } from '../bench/ground.ts'
 import { type StormOptions, type StormResult, storm } from '../bench/storm-run.ts'
 import type { LocalServer } from '../stack/local-server.ts'
+import { planOf } from './nemesis/plan.ts'
+import { nemesis } from './nemesis/run.ts'
+import { HurtableWorld } from './nemesis/world.ts'
 
 const RUSH: StormOptions = {
   form: 'rush',
@@ -107,6 +110,29 @@ describe('a dependency that is lost while the node runs', () => {
     const [result] = await Promise.all([storm(here, STEADY, () => undefined), hurt(here, nats)])
 
     expectNothingLost(result)
+  })
+})
+
+describe('a replica that takes the place of Redis without the end of what was accepted', () => {
+  let world: HurtableWorld | undefined
+  afterEach(() => world?.close(), 60_000)
+
+  it('[FF10] is noticed and built anew: nothing lost, nothing oversold', { timeout: 120_000 }, async () => {
+    world = await HurtableWorld.open({ nodes: 2, replica: true })
+    // What the replica misses Postgres misses too: a stranger holds the drop's row.
+    const plan = planOf(1, {
+      ...{ seconds: 5, buyers: 100, ordersPerSecond: 200 },
+      faults: [
+        { id: 'F22', atMs: 1_200, forMs: 900, who: 0 },
+        { id: 'F13', atMs: 1_300, forMs: 400, who: 0 },
+      ],
+    })
+    const { broken, costs, lost, revoked, counts } = await nemesis(world, plan, { restWithinMs: 20_000 })
+
+    console.log(JSON.stringify({ counts, costs, lost: lost.length, revoked: revoked.length }))
+    expect(broken).toEqual([])
+    const [cost] = costs.filter(({ id }) => id === 'F13')
+    expect(cost?.resumeMs).toBeLessThanOrEqual(3_000)
   })
 })
 

@@ -358,6 +358,31 @@ describe('a gap', () => {
     expect(leftIn(heard[0])).toBe(0)
   })
 
+  it('[B45] is found at once when the bus comes back', async () => {
+    const { world, fan } = await watched()
+    world.setRoom(SHOES, { seq: 10, items: [{ sku: sku('shoe'), left: 0, limit: 2 }] })
+
+    world.hub.heardNothing()
+    await world.clock.advance(300)
+
+    const heard = fan.peer.take()
+    expect(codesOf(heard)).toEqual(['snapshot'])
+    expect(leftIn(heard[0])).toBe(0)
+  })
+
+  it('[B45] is not what comes in the moment in which the bus comes back', async () => {
+    const { world, fan } = await watched()
+    world.setRoom(SHOES, { seq: 10 })
+
+    world.hub.heardNothing()
+    await world.clock.advance(100)
+    world.hub.news(world.left(SHOES, at(1, 0), at(1, 10), 1))
+    await world.clock.advance(5_000)
+
+    expect(codesOf(fan.peer.take())).toEqual(['news'])
+    expect(world.times('page')).toBe(1)
+  })
+
   it('[H8] is not what news on its way leaves for a moment', async () => {
     const { world, fan } = await watched()
     world.hub.start()

@@ -54,7 +54,7 @@ beforeAll(async () => {
     ...fake.world,
     ...{ drops, stock, cancellations, nowMs: Date.now },
     accounts: new Accounts(sql),
-    signIns: new SignIns(sql),
+    signIns: new SignIns(sql, Date.now),
     standingBook: new StandingBook(sql, { accountsAreElsewhere: false }),
     actions: new AdminActions(sql),
     creators: new Creators(sql),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { GONE_AFTER_MS, Members } from '../bus/members.ts'
+import { BEAT_MS, GONE_AFTER_MS, Members } from '../bus/members.ts'
 import { MemoryBus } from '../bus/memory-bus.ts'
 import { MemoryNetwork } from '../bus/memory-network.ts'
 import { subjects } from '../bus/subjects.ts'
@@ -85,6 +85,25 @@ describe('the members', () => {
 
     await clock.advance(1_000)
     expect(ana.changes).toEqual(['ana ben', 'ana'])
+  })
+
+  it('[MM3] know how long the bus has not brought their own words back, and do not count their own sleep', async () => {
+    const { clock, node } = fleet()
+    const sleep = { ms: 0 }
+    const [ana] = [node('ana', sleep), node('ben')]
+    await clock.advance(60_000)
+    expect(ana.members.unheardMs).toBeLessThanOrEqual(BEAT_MS)
+
+    sleep.ms = 30_000
+    await clock.advance(BEAT_MS)
+    expect(ana.members.unheardMs).toBeLessThanOrEqual(BEAT_MS)
+
+    ana.bus.cut()
+    await clock.advance(3_000)
+    expect(ana.members.unheardMs).toBeGreaterThanOrEqual(3_000)
+    ana.bus.mend()
+    await clock.advance(BEAT_MS)
+    expect(ana.members.unheardMs).toBeLessThanOrEqual(BEAT_MS)
   })
 
   it('[B12] do not blame the others for their own sleep', async () => {

@@ -30,7 +30,7 @@ describe('three nodes that are hurt', () => {
 
       expect(run.broken).toEqual([])
       expect(run.counts.accepted).toBeGreaterThan(100)
-      expect(run.histories[0]?.faults.length).toBeGreaterThan(3)
+      expect(run.history.faults.length).toBeGreaterThan(3)
     },
     150_000,
   )

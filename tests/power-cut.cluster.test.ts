@@ -14,6 +14,25 @@ it('[FF5] says whether the power can be cut here', () => {
   expect(missing === undefined || missing.length > 0).toBe(true)
 })
 
+describe.runIf(missing === undefined)('when the power of one store is cut in a storm', () => {
+  it.each(['redis', 'postgres', 'nats'] as const)(
+    '[FF11] %s alone comes back with everything it said, and the others went on',
+    async (only) => {
+      const host = await PoweredHost.start(only)
+      const round = await host.round('all').finally(() => host.stop())
+
+      console.log(JSON.stringify(round))
+      const { lost, lostConfirmed, confirmedGone, untold, broken, open } = round
+      expect({ lost, lostConfirmed, confirmedGone, untold, broken }).toEqual({
+        ...{ lost: 0, lostConfirmed: 0, confirmedGone: 0, untold: 0 },
+        broken: [],
+      })
+      expect(open).toBeGreaterThan(20)
+    },
+    120_000,
+  )
+})
+
 describe.runIf(missing === undefined)('when the power of the whole host is cut in a storm', () => {
   let host: PoweredHost
 

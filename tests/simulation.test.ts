@@ -58,6 +58,18 @@ describe('the simulated fleet', () => {
     180_000,
   )
 
+  it(`[MM4] changes hands once when the bus leaves the owner out, in ${SCHEDULE_SEEDS} histories`, async () => {
+    for (let seed = 1; seed <= SCHEDULE_SEEDS; seed += 1) {
+      const { history } = await simulate(seed, { schedule: 'left_out' })
+
+      expect(
+        history.lines.filter((line) => line.includes('out of reach')),
+        `seed ${seed}`,
+      ).toHaveLength(1)
+      expect(history.epochs, `seed ${seed}`).toEqual([1, 2])
+    }
+  }, 180_000)
+
   it.each(REGRESSIONS)('[Z4] holds where it once did not: $was', async ({ seed }) => {
     expect((await simulate(seed)).broken).toEqual([])
   })

@@ -32,7 +32,14 @@ async function start() {
   const accounts = new Accounts(sql)
   const world = {
     ...restWorld().world,
-    ...{ accounts, signIns: new SignIns(sql), standingBook: book, standings, tokens, actions: new AdminActions(sql) },
+    ...{
+      accounts,
+      signIns: new SignIns(sql, Date.now),
+      standingBook: book,
+      standings,
+      tokens,
+      actions: new AdminActions(sql),
+    },
     nowMs: Date.now,
   }
   const node = await httpNode({ routes: apiRoutes(world), tokens })

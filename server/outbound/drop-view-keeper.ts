@@ -20,6 +20,8 @@ const READINGS_IN_A_ROW = 3
 const READ_AGAIN_MS = 1_000
 /** How late news may be behind the ledger: conflation and the bus, with room to spare. */
 const NEWS_LATE_MS = 1_000
+/** The same, for a node that has every reason to think that it has missed some. */
+export const NEWS_MISSED_MS = 250
 /** Orders of the first moments are not in Postgres yet: right after the opening nobody's own are worth a query. */
 const OPENING_MS = 2_000
 
@@ -91,14 +93,14 @@ export class ViewKeeper {
    * Finds out whether the newest news was lost: nothing follows on the last unit of a drop, so only the ledger can tell.
    * It was, if the view has not come as far as the ledger had a moment ago. Never throws; answers when it is known.
    */
-  async verify(): Promise<void> {
+  async verify(lateMs = NEWS_LATE_MS): Promise<void> {
     if (!this.#follows) return
 
     try {
       const live = await this.#world.reader.live(this.#drop)
       if (live === undefined || !this.#isBehind(live)) return
 
-      await new Promise<void>((resolve) => this.#after(NEWS_LATE_MS, resolve))
+      await new Promise<void>((resolve) => this.#after(lateMs, resolve))
       if (this.#isBehind(live)) this.#lose()
     } catch (cause) {
       this.#world.log.warn('view.not_verified', { drop: this.#drop, cause: String(cause) })

@@ -144,8 +144,8 @@ export class Gallery {
   }
 
   /** Finds out whether the newest news was lost. Never throws. */
-  verify(): Promise<void> {
-    return this.#keeper.verify()
+  verify(lateMs?: number): Promise<void> {
+    return this.#keeper.verify(lateMs)
   }
 
   /** For a gallery without watchers. */

@@ -12,6 +12,7 @@ import type { RequestId } from '../../protocol/messages/request-id.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { RoomNews, Settled, Timer } from '../../rooms/ports.ts'
 import type { Session } from '../inbound/session.ts'
+import { NEWS_MISSED_MS } from './drop-view-keeper.ts'
 import { Gallery, type GalleryWorld } from './hub-gallery.ts'
 import { Told } from './hub-told.ts'
 import type { Notices } from './notices.ts'
@@ -162,6 +163,11 @@ export class Hub {
         })
       }
     }
+  }
+
+  /** This node was cut off from the others and is not any more: whatever they said meanwhile was not heard. */
+  heardNothing(): void {
+    for (const { gallery } of this.#galleries.values()) void gallery.verify(NEWS_MISSED_MS)
   }
 
   // --- galleries -----------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ export class SignIns {
   readonly #standings: StandingBook
   readonly #nowMs: () => number
 
-  constructor(sql: Sql, nowMs: () => number = Date.now) {
+  constructor(sql: Sql, nowMs: () => number) {
     this.#sql = sql
     this.#standings = new StandingBook(sql)
     this.#nowMs = nowMs

@@ -42,6 +42,10 @@ export class MemoryLeases implements Leases {
     return this.holderNow(drop)
   }
 
+  async restMs(drop: DropId): Promise<number> {
+    return Math.max(0, (this.#leases.get(drop)?.untilMs ?? 0) - this.#nowMs())
+  }
+
   holderNow(drop: DropId): NodeId | undefined {
     const lease = this.#leases.get(drop)
     return lease !== undefined && this.#nowMs() < lease.untilMs ? lease.node : undefined

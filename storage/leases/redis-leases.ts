@@ -50,6 +50,11 @@ export class RedisLeases implements Leases {
     return node
   }
 
+  async restMs(drop: DropId): Promise<number> {
+    // Negative: there is none, or it has no end, which no lease of ours has.
+    return Math.max(0, await this.#redis.call((redis) => redis.pttl(this.#keysOf(drop).lease)))
+  }
+
   async #extend(drop: DropId, node: NodeId, ttlMs: number): Promise<boolean> {
     return (await this.#redis.run(this.#renew, [this.#keysOf(drop).lease], [node, ttlMs])) === 'renewed'
   }

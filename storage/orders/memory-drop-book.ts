@@ -15,7 +15,7 @@ import type { Debt } from '../../rooms/debts.ts'
 import { isOver } from '../../rooms/drop.ts'
 import type { DropBook, DueDrop, Entry, KeptOrder, RoomSeed, Taken, WriteOutcome } from '../../rooms/ports.ts'
 import type { DropChange, PlanBook } from '../../rooms/replanning.ts'
-import { type CancelAnswer, type RestockAnswer, type StockBook, TOTAL_MAX } from '../stock/stock-book.ts'
+import { type CancelAnswer, cancelOf, type RestockAnswer, type StockBook, TOTAL_MAX } from '../stock/stock-book.ts'
 import { cancelOrders, change, MemoryDrop, type MemoryDropSpec, type OutboxMessage, owe, place } from './memory-drop.ts'
 
 export type { MemoryDropSpec } from './memory-drop.ts'
@@ -186,6 +186,7 @@ export class MemoryDropBook implements DropBook, StockBook, PlanBook {
         lines,
         position,
         holdsUnits: state === 'confirmed',
+        ...(state === 'cancelled' ? { givenBackBy: cancelOf(orderId) } : {}),
       }))
     })
   }

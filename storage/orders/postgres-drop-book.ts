@@ -21,6 +21,7 @@ import type {
   WriteOutcome,
 } from '../../rooms/ports.ts'
 import { answered, readStatement, type Sql, type Transaction } from '../postgres.ts'
+import { cancelOf } from '../stock/stock-book.ts'
 import { readOutcome } from './outcome-words.ts'
 
 export const WRITE_ENTRIES_MAX = 512
@@ -94,6 +95,7 @@ export class PostgresDropBook implements DropBook {
       lines: formatLines(row.skus.map((sku, at) => ({ sku, qty: row.qtys[at] ?? 0 }))),
       position: { epoch: row.epoch, seq: row.seq },
       holdsUnits: row.state === 'confirmed',
+      ...(row.state === 'cancelled' ? { givenBackBy: cancelOf(row.id) } : {}),
     }))
   }
 

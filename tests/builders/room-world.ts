@@ -17,11 +17,13 @@ import type { DropId, NodeId } from '../../protocol/ids.ts'
 import { Directory } from '../../rooms/directory.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
 import type { BuyerPace, Claim, Ledger, Log, RoomNews, Settled } from '../../rooms/ports.ts'
+import { Reach } from '../../rooms/reach.ts'
 import { ROOM_LIMITS } from '../../rooms/room.ts'
 import { Router } from '../../rooms/router.ts'
 import { MemoryLeases } from '../../storage/leases/memory-leases.ts'
 import { MemoryLedger } from '../../storage/ledger/memory-ledger.ts'
 import { MemoryDropBook, type MemoryDropSpec } from '../../storage/orders/memory-drop-book.ts'
+import { MemoryRollCall } from '../../storage/roll/memory-roll-call.ts'
 import { HandClock, START_MS } from './hand-clock.ts'
 import { creator, dropOf, nodeOf, sku } from './people.ts'
 
@@ -34,6 +36,7 @@ export interface Event {
 export class RoomWorld {
   readonly clock = new HandClock()
   readonly leases = new MemoryLeases(this.clock.nowMs)
+  readonly roll = new MemoryRollCall(this.clock.nowMs)
   readonly memoryLedger = new MemoryLedger(this.leases, this.clock.nowMs)
   readonly book = new MemoryDropBook()
   readonly network = new MemoryNetwork({ after: (ms, call) => this.clock.after(ms, call) })
@@ -108,6 +111,7 @@ export class WorldNode {
   readonly directory: Directory
   readonly router: Router
   readonly members: Members
+  readonly reach: Reach
   readonly neighbours: BusNeighbours
   #frozen: Promise<void> | undefined
 
@@ -148,6 +152,13 @@ export class WorldNode {
       pace: world.pace?.(),
       rooms: () => this.router,
       preferred: (drop) => this.members.preferred(drop),
+      mayTake: () => this.reach.mayTake,
+    })
+    this.reach = new Reach({
+      roll: this.#reached(() => world.roll),
+      unheardMs: () => this.members.unheardMs,
+      giveUp: () => this.directory.giveUp(),
+      ...{ clock, log, node },
     })
     this.router = new Router({
       directory: this.directory,

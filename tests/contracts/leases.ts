@@ -52,6 +52,15 @@ export function leasesContract(make: () => Promise<{ leases: Leases; passMs(ms: 
     expect(await leases.acquire(drop, OTHER, LONG_MS)).toBe(true)
   })
 
+  it('[L21] says how long it stands yet', async () => {
+    const [mine, nobodys] = [newDrop(), newDrop()]
+    await leases.acquire(mine, OWNER, LONG_MS)
+
+    expect(await leases.restMs(mine)).toBeGreaterThan(LONG_MS - 5_000)
+    expect(await leases.restMs(mine)).toBeLessThanOrEqual(LONG_MS)
+    expect(await leases.restMs(nobodys)).toBe(0)
+  })
+
   it('[L21] is extended for its holder only, and never out of nothing', async () => {
     const [mine, theirs, nobodys] = [newDrop(), newDrop(), newDrop()]
     await leases.acquire(mine, OWNER, SHORT_MS)

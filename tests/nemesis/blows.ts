@@ -25,6 +25,8 @@ export interface Arena {
   say(line: string): void
 }
 
+const HOUR_S = 3_600
+
 type Blow = (arena: Arena, fault: PlannedFault) => Promise<void>
 
 export const BLOWS: Record<FaultId, Blow> = {
@@ -55,6 +57,11 @@ export const BLOWS: Record<FaultId, Blow> = {
     await pause(forMs)
     await limit('0')
   },
+  F12: diskFull('redis'),
+  F13: async ({ world, drop, begun }, { forMs }) => {
+    begun('Redis')
+    if (!(await world.failOver(drop, forMs))) world.surprises.push('F13 lost no tail')
+  },
   F14: async ({ world, begun }, { forMs }) => {
     begun('Redis')
     await world.server('redis').kill('SIGSTOP')
@@ -78,6 +85,7 @@ export const BLOWS: Record<FaultId, Blow> = {
     await postgres.restart()
   },
   F20: atGates('postgres', (gate, at) => gate.loseReplies('cut', at * 3)),
+  F21: diskFull('postgres'),
   F22: rowLocked,
   F23: async ({ world, begun }, { forMs }) => {
     begun('NATS')
@@ -104,6 +112,16 @@ export const BLOWS: Record<FaultId, Blow> = {
     rmSync(join(nats.folder, 'jetstream'), { recursive: true, force: true })
     await pause(forMs)
     await nats.restart()
+  },
+  F30: async (arena, fault) => {
+    const clock = (await victim(arena, fault))?.clock
+    if (clock === undefined) return
+    const before = clock.aheadS
+    for (const aheadS of [HOUR_S, -HOUR_S]) {
+      clock.set(aheadS)
+      await pause(fault.forMs / 2)
+    }
+    clock.set(before)
   },
   F31: async ({ world, drop, begun }) => {
     begun('Redis')
@@ -208,6 +226,18 @@ function partitioned(loss: (place: Place) => Loss): Blow {
     await pause(fault.forMs)
     if (network.lost() === 0) arena.world.surprises.push(`${fault.id} lost no packet`)
     network.mend()
+  }
+}
+
+function diskFull(store: 'redis' | 'postgres'): Blow {
+  return async ({ world, begun }, { forMs }) => {
+    const disk = world.disks?.[store]
+    if (disk === undefined) throw new Error(`${store} has no disk of its own`)
+
+    begun(store)
+    disk.fill()
+    await pause(forMs)
+    disk.makeRoom()
   }
 }
 

@@ -116,13 +116,33 @@ const WILLED = {
   },
 } as const satisfies Record<string, FaultKind>
 
+/** What takes a world that is fitted for it (world.ts): never part of a plan by chance either. */
+export const FITTED = {
+  F12: { what: 'Redis disk full', target: 'redis', takes: 'nothing', forMs: [2_500, 2_500], resumeMs: 3_000 },
+  F13: {
+    what: 'a replica without the tail takes over from Redis',
+    target: 'redis',
+    takes: 'ledger',
+    forMs: [400, 400],
+    resumeMs: 1_500,
+  },
+  F21: { what: 'Postgres disk full', target: 'postgres', takes: 'nothing', forMs: [4_000, 4_000], gapMs: 100 },
+  F30: {
+    what: 'clock of a node jumps an hour ahead, then an hour back',
+    target: 'node',
+    takes: 'nothing',
+    forMs: [3_000, 3_000],
+    gapMs: 100,
+  },
+} as const satisfies Record<string, FaultKind>
+
 /** What may be dealt anywhere. */
 export type CommonFaultId = keyof typeof FAULTS
 type WilledFaultId = keyof typeof WILLED
-export type FaultId = CommonFaultId | WilledFaultId | keyof typeof PARTITIONS
+export type FaultId = CommonFaultId | WilledFaultId | keyof typeof PARTITIONS | keyof typeof FITTED
 export const FAULT_IDS = Object.keys(FAULTS) as CommonFaultId[]
 export const WILLED_IDS = Object.keys(WILLED) as WilledFaultId[]
-export const kindOf = (id: FaultId): FaultKind => ({ ...FAULTS, ...WILLED, ...PARTITIONS })[id]
+export const kindOf = (id: FaultId): FaultKind => ({ ...FAULTS, ...WILLED, ...PARTITIONS, ...FITTED })[id]
 
 export function isFaultId(text: string): text is CommonFaultId | WilledFaultId {
   return Object.hasOwn(FAULTS, text) || Object.hasOwn(WILLED, text)

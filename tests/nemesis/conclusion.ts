@@ -11,6 +11,8 @@ export interface Run extends Judgement {
   plan: Plan
   /** One for each drop. */
   histories: History[]
+  /** Of the first of them: where a plan has one, all there is. */
+  history: History
   excuses: Span[]
   costs: FaultCost[]
   /** Longest time without an accepted order where no fault was near: below that, a gap is the machine's. */
@@ -47,7 +49,7 @@ export interface Took {
 
 interface Found {
   plan: Plan
-  histories: History[]
+  histories: [History, ...History[]]
   meantMs: ReadonlyMap<OrderId, number>
   quietAfterMs: number | undefined
   /** What was seen besides, by rules. */
@@ -55,7 +57,7 @@ interface Found {
 }
 
 export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Found): Omit<Run, 'took'> {
-  const excuses = doubleFaults(histories[0]?.faults ?? [])
+  const excuses = doubleFaults(histories[0].faults)
   const judgements = histories.map((history) => judge(history, excuses))
   const firsts = histories.map(firstGood)
   const gaps = histories.map((history, at) => {
@@ -70,7 +72,7 @@ export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Foun
   const inState = (wanted: string) => rows.filter(({ state }) => state === wanted).length
 
   return {
-    ...{ plan, histories, excuses, quietAfterMs },
+    ...{ plan, histories, history: histories[0], excuses, quietAfterMs },
     broken: [...new Set([...found, ...judgements.flatMap(({ broken }) => broken)])],
     lost: judgements.flatMap(({ lost }) => lost),
     revoked: judgements.flatMap(({ revoked }) => revoked),

@@ -16,12 +16,14 @@ interface Link {
 export class Gate {
   readonly #server: Server
   readonly #links = new Set<Link>()
+  #storePort: number
   #delayMs = 0
   #isHeld = false
   #loses: { how: 'cut' | 'half-closed'; afterBytes: number } | undefined
 
   private constructor(storePort: number) {
-    this.#server = createServer({ noDelay: true }, (node) => this.#open(node, storePort))
+    this.#storePort = storePort
+    this.#server = createServer({ noDelay: true }, (node) => this.#open(node))
   }
 
   /** `host`: where the node finds it. */
@@ -61,6 +63,12 @@ export class Gate {
     this.#loses = { how, afterBytes }
   }
 
+  /** Under the same address there is another store now. */
+  leadTo(storePort: number): void {
+    this.#storePort = storePort
+    this.cutAll()
+  }
+
   /** Every link that is open now. */
   cutAll(): void {
     for (const link of this.#links) this.#cut(link)
@@ -81,8 +89,8 @@ export class Gate {
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
-  #open(node: Socket, storePort: number): void {
-    const store = connect({ host: '127.0.0.1', port: storePort, noDelay: true })
+  #open(node: Socket): void {
+    const store = connect({ host: '127.0.0.1', port: this.#storePort, noDelay: true })
     const link: Link = { node, store, lastAtMs: 0 }
     this.#links.add(link)
     for (const socket of [node, store]) {

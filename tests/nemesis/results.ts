@@ -44,7 +44,7 @@ export interface KindResult {
 const PACE_MS = 100
 
 export function seedResult(name: string, run: Run): SeedResult {
-  const { plan, histories, acceptedMs, took } = run
+  const { plan, history, acceptedMs, took } = run
   const pace = Array.from({ length: Math.ceil(plan.endMs / PACE_MS) + 30 }, () => 0)
   for (const atMs of acceptedMs) {
     const at = Math.floor(atMs / PACE_MS)
@@ -53,7 +53,7 @@ export function seedResult(name: string, run: Run): SeedResult {
   }
   const { counts, latency, calmGapMs, quietAfterMs, broken, costs } = run
   return {
-    ...{ name, seed: plan.seed, form: plan.form, faults: histories[0]?.faults.length ?? 0, counts, latency },
+    ...{ name, seed: plan.seed, form: plan.form, faults: history.faults.length, counts, latency },
     ...{ calmGapMs, quietAfterMs, broken, costs, pace, endMs: plan.endMs, took },
     ...{ lost: run.lost.length, revoked: run.revoked.length, excused: run.excused.length },
   }

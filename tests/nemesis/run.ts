@@ -19,6 +19,8 @@ import type { Plan, PlannedDrop } from './plan.ts'
 import { type Restless, restOf, rowsOf, stockOf } from './rest.ts'
 import type { HurtableWorld } from './world.ts'
 
+export type { Run }
+
 export interface RunOptions {
   /** I20: everything at rest this long after the healing. */
   restWithinMs: number
@@ -108,7 +110,9 @@ export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOpti
         return who === undefined || where === undefined ? [] : [[orderIdOf(where, who.id, key), atMs] as const]
       }),
     )
-    const run = conclude({ plan, histories: judged, meantMs, quietAfterMs, found })
+    const [first, ...others] = judged
+    if (first === undefined) throw new RangeError('a plan without drops')
+    const run = conclude({ plan, histories: [first, ...others], meantMs, quietAfterMs, found })
     took.judgeMs = nowMs() - healedMs - took.restMs
     return { ...run, took }
   } finally {

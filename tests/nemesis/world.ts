@@ -3,9 +3,11 @@
  * each node and each store a gate of its own.
  *
  * A node has a place with a port that stays, so that buyers find whoever runs there. Like any supervisor, the world starts
- * a node again when it has ended, as often as it takes, for a node refuses to start without its stores.
+ * a node again when it has ended, as often as it takes, for a node refuses to start without its stores; and a store that
+ * ended by itself, for that is what a store may do when its disk is full.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Creator } from '../../bench/creator.ts'
 import { call } from '../../cli/rest.ts'
@@ -23,14 +25,18 @@ import { RedisLedger } from '../../storage/ledger/redis-ledger.ts'
 import { connectPostgres, type Postgres } from '../../storage/postgres.ts'
 import { connectRedis, type RedisConnection } from '../../storage/redis.ts'
 import { NodeNetwork } from '../partitions/node-network.ts'
+import { TightDisk } from '../power/tight-disk.ts'
 import type { ControlName } from './controls.ts'
 import { Gate } from './gate.ts'
+import { RedisReplica } from './redis-replica.ts'
+import { WallClock } from './wall-clock.ts'
 
 export interface Place {
   host: string
   port: number
   /** Where a node has one of its own. */
   network: NodeNetwork | undefined
+  clock: WallClock | undefined
   gates: Record<ServerName, Gate>
   node: LocalNode | undefined
   /** `hurt`: up, but stopped or leaving. */
@@ -44,16 +50,37 @@ export interface WorldOptions {
   lasting?: boolean
   /** Each node in a network namespace of its own, whose cable can be cut. It takes root. */
   apart?: boolean
+  /** Redis and Postgres on disks of their own, which can be full. It takes root. */
+  tight?: boolean
+  /** Redis has a replica, which can take its place. */
+  replica?: boolean
+  /** Each node with a wall clock of its own, which can be set. It takes faketime. */
+  clocks?: boolean
   onLog?: ((line: string) => void) | undefined
 }
 
 const PREFIX = 'ld'
 const TOKEN_TTL_MS = 2 * 60 * 60_000
 const START_AGAIN_MS = 200
+type Disks = Record<'redis' | 'postgres', TightDisk>
+
+/** What a world stands on. */
+interface Stores {
+  dataDir: string
+  disks: Disks | undefined
+  stack: LocalStack
+  /** Where everybody finds Redis who is not a node: it leads to whichever is the master. */
+  redisGate: Gate
+  redis: RedisConnection
+  replica: RedisReplica | undefined
+  postgres: Postgres
+  places: Place[]
+}
 const UP_WITHIN_MS = 30_000
 
 export class HurtableWorld {
   readonly dataDir: string
+  readonly disks: Disks | undefined
   readonly stack: LocalStack
   readonly places: Place[]
   readonly redis: RedisConnection
@@ -62,6 +89,10 @@ export class HurtableWorld {
   readonly keysOf: (drop: DropId) => DropKeys = keysUnder(PREFIX)
   /** What nobody meant: nodes that ended although nobody had hurt them, cuts that cut nothing. */
   readonly surprises: string[] = []
+  /** Stores that ended by themselves, as often as they did. */
+  readonly storesLost: ServerName[] = []
+  readonly #redisGate: Gate
+  readonly #replica: RedisReplica | undefined
   readonly #options: WorldOptions
   readonly #secret: string
   readonly #tokens: Tokens
@@ -69,12 +100,12 @@ export class HurtableWorld {
   #closing = false
   #creator: { creator: Creator; token: string } | undefined
 
-  private constructor(
-    options: WorldOptions,
-    stores: { dataDir: string; stack: LocalStack; redis: RedisConnection; postgres: Postgres; places: Place[] },
-  ) {
+  private constructor(options: WorldOptions, stores: Stores) {
     this.#options = options
     this.dataDir = stores.dataDir
+    this.disks = stores.disks
+    this.#redisGate = stores.redisGate
+    this.#replica = stores.replica
     this.stack = stores.stack
     this.places = stores.places
     this.redis = stores.redis
@@ -86,8 +117,12 @@ export class HurtableWorld {
 
   static async open(options: WorldOptions = {}): Promise<HurtableWorld> {
     const dataDir = temporaryDataFolder()
-    const stack = await startStack({ dataDir })
-    const redis = await connectRedis(stack.redisUrl, { name: 'nemesis' })
+    const disks = options.tight === true ? tightDisksIn(dataDir) : undefined
+    let lost = (_: ServerName): void => undefined
+    const stack = await startStack({ dataDir, onLost: ({ server }) => lost(server) })
+    const redisGate = await Gate.open(Number(new URL(stack.redisUrl).port))
+    const redis = await connectRedis(through(stack.redisUrl, redisGate), { name: 'nemesis' })
+    const replica = options.replica === true ? await RedisReplica.follow(stack, dataDir) : undefined
     const postgres = connectPostgres(stack.databaseUrl, { max: 2, name: 'nemesis', statementMs: 60_000 })
     const places: Place[] = []
     for (let n = 0; n < (options.nodes ?? 3); n += 1) {
@@ -100,11 +135,13 @@ export class HurtableWorld {
       if (redisGate === undefined || nats === undefined || postgresGate === undefined) throw new Error('no gate')
       places.push({
         ...{ host: network?.nodeAddress ?? '127.0.0.1', network },
+        clock: options.clocks === true ? new WallClock(join(dataDir, `clock-${n}`)) : undefined,
         ...{ port: await freePort(), gates: { redis: redisGate, nats, postgres: postgresGate } },
         ...{ node: undefined, state: 'down' },
       })
     }
-    const world = new HurtableWorld(options, { dataDir, stack, redis, postgres, places })
+    const world = new HurtableWorld(options, { dataDir, disks, stack, redisGate, redis, replica, postgres, places })
+    lost = (server) => void world.#bringBack(server)
     try {
       // One after the other: the first one migrates the database.
       for (const place of places) await world.#start(place)
@@ -126,11 +163,11 @@ export class HurtableWorld {
     return server
   }
 
-  async buyers(count: number): Promise<{ id: UserId; token: string }[]> {
+  async buyers(count: number, ttlMs = TOKEN_TTL_MS): Promise<{ id: UserId; token: string }[]> {
     return Promise.all(
       Array.from({ length: count }, async () => {
         const id = randomUUID() as UserId
-        return { id, token: (await this.#tokens.issue({ user: id, role: 'fan' }, TOKEN_TTL_MS)).token }
+        return { id, token: (await this.#tokens.issue({ user: id, role: 'fan' }, ttlMs)).token }
       }),
     )
   }
@@ -180,6 +217,19 @@ export class HurtableWorld {
     }
   }
 
+  /**
+   * The replica loses its link, misses what is written for a while, and takes over when the master is killed: everybody
+   * finds it under the master's address. Answers whether it lacks anything of the drop.
+   */
+  async failOver(drop: DropId, missesMs: number): Promise<boolean> {
+    if (this.#replica === undefined) throw new Error('Redis has no replica')
+
+    const master = { server: this.server('redis'), connection: this.redis }
+    return this.#replica.takeOver(master, this.keysOf(drop).log, missesMs, (port) => {
+      for (const gate of [this.#redisGate, ...this.places.map(({ gates }) => gates.redis)]) gate.leadTo(port)
+    })
+  }
+
   /** Everything that was done is undone; resolves when all nodes and stores are there again. */
   async heal(): Promise<void> {
     for (const { gates, network, node } of this.places) {
@@ -187,6 +237,7 @@ export class HurtableWorld {
       for (const gate of Object.values(gates)) gate.mend()
       node?.kill('SIGCONT')
     }
+    for (const disk of Object.values(this.disks ?? {})) disk.makeRoom()
     for (const server of Object.values(this.stack.servers)) await server.kill('SIGCONT')
     const allUp = () => this.places.every(({ state }) => state === 'up')
     if (!(await until(allUp, UP_WITHIN_MS))) throw new Error('a node did not come back')
@@ -201,8 +252,24 @@ export class HurtableWorld {
     await Promise.all(this.places.flatMap(({ gates }) => Object.values(gates).map((gate) => gate.close())))
     for (const { network } of this.places) network?.remove()
     await Promise.all([this.redis.close(), this.postgres.close()])
-    await this.stack.stop()
+    await Promise.all([this.#redisGate.close(), this.#replica?.stop(), this.stack.stop()])
+    for (const disk of Object.values(this.disks ?? {})) disk.remove()
     removeDataFolder(this.dataDir)
+  }
+
+  /** A store that ended by itself is started again, until it runs: as long as its disk is full it may not. */
+  async #bringBack(name: ServerName): Promise<void> {
+    this.storesLost.push(name)
+    for (let runs = false; !runs && !this.#closing; ) {
+      runs = await this.server(name)
+        .restart()
+        .then(() => true)
+        .catch((cause: unknown) => {
+          this.#options.onLog?.(`${name} did not start: ${String(cause).slice(0, 300)}`)
+          return false
+        })
+      if (!runs) await new Promise((resolve) => setTimeout(resolve, START_AGAIN_MS))
+    }
   }
 
   async #start(place: Place): Promise<void> {
@@ -222,6 +289,7 @@ export class HurtableWorld {
         LIVEDROP_LOG_LEVEL: 'info',
         // The whole crowd comes from one address, and hurries.
         LIVEDROP_LIMITS: 'none',
+        ...place.clock?.env,
         ...(control === undefined ? {} : { NEMESIS_CONTROL: control, NEMESIS_REDIS_URL: this.stack.redisUrl }),
       },
       ...(onLog === undefined ? {} : { onLog: (line: string) => onLog(`[${name}] ${line}`) }),
@@ -238,6 +306,11 @@ export class HurtableWorld {
     })
   }
 }
+
+const tightDisksIn = (dataDir: string): Disks => ({
+  redis: new TightDisk(join(dataDir, 'redis')),
+  postgres: new TightDisk(join(dataDir, 'postgres')),
+})
 
 function through(url: string, gate: Gate): string {
   const address = new URL(url)

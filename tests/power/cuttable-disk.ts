@@ -7,14 +7,12 @@
  *
  * It takes Linux, root and loop devices. Whether they are there is tried, not guessed: see `whyNoDisk`.
  */
-import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { run, unmount } from './run.ts'
 
-const SIZE_BYTES = 1024 * 1024 * 1024
-const COMMAND_MS = 20_000
-const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const SIZE_BYTES = 4 * 1024 * 1024 * 1024
 /** Perl is in every Debian; Node has no ioctl. */
 const SHUT_DOWN = `
 open(my $root, "<", $ARGV[0]) or die "open: $!\\n";
@@ -30,17 +28,18 @@ export class CuttableDisk {
   #removed = false
   readonly #removeAtExit = () => this.remove()
 
-  constructor() {
+  /** Mounted on this folder, or on one of its own. */
+  constructor(folder?: string) {
     this.#home = mkdtempSync(join(tmpdir(), 'livedrop-disk-'))
     chmodSync(this.#home, 0o711)
     this.#image = join(this.#home, 'image')
-    this.folder = join(this.#home, 'mounted')
+    this.folder = folder ?? join(this.#home, 'mounted')
     process.once('exit', this.#removeAtExit)
     try {
       writeFileSync(this.#image, '')
       // Full of holes: it takes only what is written.
       truncateSync(this.#image, SIZE_BYTES)
-      mkdirSync(this.folder)
+      mkdirSync(this.folder, { recursive: true })
       run('mkfs.ext4', ['-q', '-F', this.#image])
       this.#mount()
       chmodSync(this.folder, 0o755)
@@ -70,8 +69,7 @@ export class CuttableDisk {
     if (this.#removed) return
     this.#removed = true
     process.off('exit', this.#removeAtExit)
-    // Lazily, if somebody still has a file open: the loop device goes when the last of them does.
-    if (!succeeds('umount', [this.folder])) succeeds('umount', ['-l', this.folder])
+    unmount(this.folder)
     rmSync(this.#home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
 
@@ -95,14 +93,4 @@ export function whyNoDisk(): string | undefined {
   } finally {
     disk?.remove()
   }
-}
-
-function run(command: string, args: string[]): void {
-  const { status, error, stderr } = spawnSync(command, args, { env: { PATH }, timeout: COMMAND_MS, encoding: 'utf8' })
-  if (status === 0) return
-  throw new Error(`${command} ${error === undefined ? `failed: ${stderr.trim()}` : `cannot be run: ${error.message}`}`)
-}
-
-function succeeds(command: string, args: string[]): boolean {
-  return spawnSync(command, args, { env: { PATH }, timeout: COMMAND_MS, stdio: 'ignore' }).status === 0
 }

@@ -1,21 +1,23 @@
 /**
- * A whole LiveDrop on a disk whose power can be cut: Redis, NATS, Postgres and a node, which die together with it.
+ * A whole LiveDrop on a disk whose power can be cut: Redis, NATS, Postgres and a node, which die together with it. Or with
+ * one store alone on such a disk, which dies while everybody else goes on.
  *
- * One storm and one cut are a `round`. Fans order all the time and note what they were told; the power goes; everything
- * is started again from what the disk has; then what was told is looked for. Before a round, a setting can be taken down
+ * One storm and one cut are a `round`. Fans order all the time and note what they were told; the power goes; what died is
+ * started again from what the disk has; then what was told is looked for. Before a round, a setting can be taken down
  * to what is not durable: the negative controls.
  */
-
-import { Fan } from '../../bench/fan.ts'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Ground, standOn } from '../../bench/ground.ts'
+import { removeDataFolder, temporaryDataFolder } from '../../stack/data-folder.ts'
 import { until } from '../../stack/deadline.ts'
 import { type LocalCluster, startCluster } from '../../stack/local-cluster.ts'
+import type { ServerName } from '../../stack/server-name.ts'
 import { connectPostgres } from '../../storage/postgres.ts'
 import { connectRedis } from '../../storage/redis.ts'
+import { Crowd, type Told } from './crowd.ts'
 import { CuttableDisk } from './cuttable-disk.ts'
-
-/** Order ids, by what their fans heard of them. */
-type Told = Record<'accepted' | 'confirmed' | 'revoked', Set<string>>
 
 /** What the stores sync before they answer. */
 export const DURABILITIES = ['all', 'redis_every_second', 'postgres_later'] as const
@@ -23,8 +25,12 @@ export type Durability = (typeof DURABILITIES)[number]
 
 export interface Round {
   durability: Durability
+  /** What lost its power. */
+  only: ServerName | 'the whole host'
   accepted: number
   confirmed: number
+  /** Accepted and not yet told `confirmed` when the power went. */
+  open: number
   /** Told `confirmed` and not in Postgres when it came back, before anybody mended anything. */
   confirmedGone: number
   /** Told `accepted` and, with everything healed, in no state at all, or revoked. */
@@ -35,62 +41,90 @@ export interface Round {
   broken: string[]
   /** Confirmed orders whose buyer's inbox never got the news of it. */
   untold: number
-  /** From the first start of a server to the first answer of the node. */
+  /** From the first start of a server to the first answer of the node, or of a store alone to the next accepted order. */
   backMs: number
+  outage?: Outage
+}
+
+/** What it cost that a store stayed away. */
+export interface Outage {
+  downMs: number
+  /** Accepted, and not in Postgres when it came back. */
+  backlog: number
+  /** Of the node, over all that time. */
+  rssGrewMb: number
+  /** From the first answer of Postgres until it had the backlog. */
+  drainedPerSecond: number
+}
+
+export interface RoundOptions {
+  ordersPerSecond?: number
+  /** How long a store alone stays without power. */
+  downMs?: number
 }
 
 const SETTINGS = { LIVEDROP_LOG_LEVEL: 'error', LIVEDROP_LIMITS: 'none' }
-const FANS = 50
-const ORDERS_AT_ONCE = 12
-const TICK_MS = 20
+const ORDERS_PER_SECOND = 600
 const STORM_ORDERS = 400
+const LOOK_EVERY_MS = 250
+const SETTLED_WITHIN_MS = 120_000
 /** As many orders as are in Redis and in the node's memory only when the power goes. */
 const UNWRITTEN = 150
 const WITHIN_MS = 30_000
 /** The inbox is patient: it rests nineteen times as long as it writes. */
 const INBOX_WITHIN_MS = 120_000
-const SKUS = ['SIZE-40', 'SIZE-41']
 
 export class PoweredHost {
   readonly #disk: CuttableDisk
   readonly #cluster: LocalCluster
+  readonly #only: ServerName | undefined
+  /** Where the data is that is not on the disk, if any. */
+  readonly #dataDir: string | undefined
 
-  private constructor(disk: CuttableDisk, cluster: LocalCluster) {
+  private constructor(disk: CuttableDisk, cluster: LocalCluster, alone?: { only: ServerName; dataDir: string }) {
     this.#disk = disk
     this.#cluster = cluster
+    this.#only = alone?.only
+    this.#dataDir = alone?.dataDir
   }
 
-  static async start(): Promise<PoweredHost> {
-    const disk = new CuttableDisk()
+  static async start(only?: ServerName): Promise<PoweredHost> {
+    const alone = only === undefined ? undefined : { only, dataDir: temporaryDataFolder() }
+    const disk = new CuttableDisk(alone && join(alone.dataDir, alone.only))
     try {
-      const cluster = await startCluster({ dataDir: disk.folder, nodes: 1, env: SETTINGS })
+      const dataDir = alone?.dataDir ?? disk.folder
+      const cluster = await startCluster({ dataDir, nodes: 1, env: SETTINGS })
       disk.settle()
-      return new PoweredHost(disk, cluster)
+      return new PoweredHost(disk, cluster, alone)
     } catch (error) {
       disk.remove()
       throw error
     }
   }
 
-  async round(durability: Durability): Promise<Round> {
+  async round(durability: Durability, options: RoundOptions = {}): Promise<Round> {
+    const { ordersPerSecond = ORDERS_PER_SECOND, downMs = 0 } = options
     const ground = await this.#ground()
-    const told: Told = { accepted: new Set(), confirmed: new Set(), revoked: new Set() }
-    let drop: string
+    let crowd: Crowd | undefined
     try {
       await this.#setTo(durability)
-      drop = await this.#storm(ground, durability, told)
+      crowd = await Crowd.gather(ground)
+      const { told, drop } = crowd
+      await reached('a crowd', () => crowd?.isThere === true)
+      crowd.storm(ordersPerSecond)
+      await reached('a storm', () => told.confirmed.size >= STORM_ORDERS)
+      if (durability === 'postgres_later') this.#cut()
+      else await this.#cutWhilePostgresWaits(drop, () => told.accepted.size - told.confirmed.size)
+
+      const open = told.accepted.size - told.confirmed.size
+      const back =
+        this.#only === undefined ? await this.#hostComesBack(crowd) : await this.#storeComesBack(crowd, downMs)
+      const judged = await this.#judge(drop, told, durability)
+      return { durability, only: this.#only ?? 'the whole host', open, ...back, ...judged }
     } finally {
+      crowd?.leave()
       await ground.stores.close()
     }
-
-    this.#disk.comeBack()
-    const startedMs = performance.now()
-    await Promise.all(Object.values(this.#cluster.stack.servers).map((server) => server.restart()))
-    const before = await this.#confirmed()
-    const confirmedGone = [...told.confirmed].filter((id) => !before.has(id)).length
-    await this.#cluster.addNode()
-    const backMs = performance.now() - startedMs
-    return { durability, confirmedGone, backMs, ...(await this.#judge(drop, told, durability)) }
   }
 
   async stop(): Promise<void> {
@@ -98,57 +132,90 @@ export class PoweredHost {
       await this.#cluster.stop()
     } finally {
       this.#disk.remove()
+      if (this.#dataDir !== undefined) removeDataFolder(this.#dataDir)
     }
   }
 
-  /** Fans who order until the power goes, some of them in its last milliseconds. */
-  async #storm(ground: Ground, durability: Durability, told: Told): Promise<string> {
-    const drop = await ground.creator.createDrop({
-      skus: SKUS,
-      stockPerSku: 100_000,
-      opensAt: new Date(Date.now() + 1_000),
-    })
-    let watching = 0
-    const world = {
-      urls: ground.socketUrls,
-      drop,
-      told: (what: 'accepted' | 'confirmed' | 'revoked', orderId: string) => void told[what].add(orderId),
-      refused: () => undefined,
-      retried: () => undefined,
-      watching: () => {
-        watching += 1
-      },
-    }
-    const fans = (await ground.fanTokens(FANS)).map((token, at) => new Fan({ ...world, token }, at))
-    let ordered = 0
-    const storming = setInterval(() => {
-      for (let n = 0; n < ORDERS_AT_ONCE; n += 1) {
-        ordered += 1
-        const lines = [{ sku: SKUS[ordered % SKUS.length] ?? '', qty: 1 }]
-        void fans[ordered % FANS]?.order(`order-${ordered}`, lines, performance.now())
-      }
-    }, TICK_MS)
-    try {
-      await reached('a crowd', () => watching === FANS)
-      await reached('a storm', () => told.confirmed.size >= STORM_ORDERS)
-      if (durability === 'postgres_later') this.#cut()
-      else await this.#cutWhilePostgresWaits(drop, () => told.accepted.size - told.confirmed.size)
-    } finally {
-      clearInterval(storming)
-      for (const fan of fans) fan.close()
-    }
-    await this.#allGone()
-    return drop
-  }
-
+  /** What is on the disk dies with it. */
   #cut(): void {
     this.#disk.cut()
-    for (const { pid } of [...Object.values(this.#cluster.stack.servers), ...this.#cluster.nodes]) kill(pid)
+    const { stack, nodes } = this.#cluster
+    const dying = this.#only === undefined ? [...Object.values(stack.servers), ...nodes] : [stack.servers[this.#only]]
+    for (const one of dying) if (one !== undefined) kill(one.pid)
+  }
+
+  async #hostComesBack(crowd: Crowd): Promise<Pick<Round, 'confirmedGone' | 'backMs'>> {
+    crowd.leave()
+    await this.#allGone()
+    this.#disk.comeBack()
+    const startedMs = performance.now()
+    await Promise.all(Object.values(this.#cluster.stack.servers).map((server) => server.restart()))
+    const confirmedGone = await this.#gone(crowd.told)
+    await this.#cluster.addNode()
+    return { confirmedGone, backMs: performance.now() - startedMs }
+  }
+
+  /** The fans go on ordering all the while, and stay until each of them has heard the end of every order. */
+  async #storeComesBack(
+    crowd: Crowd,
+    downMs: number,
+  ): Promise<Pick<Round, 'confirmedGone' | 'backMs'> & { outage?: Outage }> {
+    const { told } = crowd
+    const heard = { ...told, confirmed: new Set(told.confirmed) }
+    const store = this.#only && this.#cluster.stack.servers[this.#only]
+    const memory = this.#watchMemory()
+    await store?.kill()
+    this.#disk.comeBack()
+    await pause(downMs)
+    const startedMs = performance.now()
+    const startedWallMs = Date.now()
+    const accepted = told.accepted.size
+    const backlog = accepted - told.confirmed.size
+    await store?.restart()
+    await reached('the next order', () => told.accepted.size > accepted)
+    const backMs = performance.now() - startedMs
+    const confirmedGone = await this.#gone(heard)
+    crowd.calm()
+    await reached('the end of every order', () => crowd.waiting === 0, SETTLED_WITHIN_MS)
+    const rssGrewMb = memory.end()
+    if (downMs === 0) return { confirmedGone, backMs }
+
+    const drainedPerSecond = await this.#writtenPerSecond(startedWallMs, backlog)
+    const outage = { downMs, backlog, rssGrewMb, drainedPerSecond }
+    return { confirmedGone, backMs, outage }
+  }
+
+  /** Orders a second that Postgres wrote, from the first one that it wrote since then until it had that many. */
+  async #writtenPerSecond(sinceMs: number, orders: number): Promise<number> {
+    const postgres = connectPostgres(this.#cluster.stack.databaseUrl, { max: 1, name: 'power', statementMs: 20_000 })
+    const rows = await postgres.sql<{ seconds: number }[]>`
+      select extract(epoch from max(confirmed_at) - min(confirmed_at))::float8 as seconds from (
+        select confirmed_at from orders where confirmed_at >= ${new Date(sinceMs)}
+        order by confirmed_at limit ${orders}) drained`
+    await postgres.close()
+    return Math.round(orders / (rows[0]?.seconds ?? 0))
+  }
+
+  /** The most that the nodes' memory was over what it is now. */
+  #watchMemory(): { end(): number } {
+    const rss = () => this.#cluster.nodes.reduce((sum, { pid }) => sum + rssOf(pid), 0)
+    const before = rss()
+    let most = before
+    const looking = setInterval(() => {
+      most = Math.max(most, rss())
+    }, LOOK_EVERY_MS)
+    return {
+      end() {
+        clearInterval(looking)
+        return Math.round((most - before) / 1e6)
+      },
+    }
   }
 
   /** A stranger holds the drop's row for a moment, so that what is accepted now is written to Redis and nowhere else. */
   async #cutWhilePostgresWaits(drop: string, unwritten: () => number): Promise<void> {
     const stranger = connectPostgres(this.#cluster.stack.databaseUrl, { max: 1, name: 'stranger' })
+    const diesToo = this.#only === undefined || this.#only === 'postgres'
     let isCut = false
     const held = stranger.sql.begin(async (sql) => {
       await sql`select from drops where id = ${drop} for update`
@@ -161,7 +228,7 @@ export class PoweredHost {
       (error: unknown) => error,
     )
     await stranger.close()
-    if (end === 'committed') throw new Error('Postgres went on without power')
+    if (end === 'committed' && diesToo) throw new Error('Postgres went on without power')
     if (!isCut) throw end
   }
 
@@ -190,11 +257,13 @@ export class PoweredHost {
     this.#disk.settle()
   }
 
-  async #confirmed(): Promise<Set<string>> {
+  /** Of the orders that somebody heard to be confirmed: those that Postgres does not have. */
+  async #gone({ confirmed }: Told): Promise<number> {
     const postgres = connectPostgres(this.#cluster.stack.databaseUrl, { max: 1, name: 'power', statementMs: 20_000 })
     const rows = await postgres.sql<{ id: string }[]>`select id from orders where state = 'confirmed'`
     await postgres.close()
-    return new Set(rows.map(({ id }) => id))
+    const there = new Set(rows.map(({ id }) => id))
+    return [...confirmed].filter((id) => !there.has(id)).length
   }
 
   async #judge(drop: string, { accepted, confirmed }: Told, durability: Durability) {
@@ -246,6 +315,11 @@ function kill(pid: number): void {
   }
 }
 
-async function reached(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  if (!(await until(condition, WITHIN_MS))) throw new Error(`${what} was not there within ${WITHIN_MS / 1000} s`)
+/** Linux only, as this whole host. */
+function rssOf(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1_024
+}
+
+async function reached(what: string, condition: () => boolean | Promise<boolean>, withinMs = WITHIN_MS): Promise<void> {
+  if (!(await until(condition, withinMs))) throw new Error(`${what} was not there within ${withinMs / 1000} s`)
 }

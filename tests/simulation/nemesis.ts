@@ -38,6 +38,7 @@ function happen(world: SimulatedWorld, fault: PlannedFault): void {
   switch (kind) {
     case 'redis_wiped':
       memoryLedger.wipe()
+      world.roll.wipe()
       history.forgotMs.push(time.nowMs)
       return
     case 'redis_rolled_back': {

@@ -11,7 +11,8 @@ import { listenSettled } from '../../bus/news-listener.ts'
 import type { DropId, NodeId } from '../../protocol/ids.ts'
 import { Agenda } from '../../rooms/agenda.ts'
 import { Directory } from '../../rooms/directory.ts'
-import type { Leases, Log, Settled } from '../../rooms/ports.ts'
+import type { Leases, Log, RollCall, Settled } from '../../rooms/ports.ts'
+import { Reach } from '../../rooms/reach.ts'
 import { ROOM_LIMITS } from '../../rooms/room.ts'
 import { Router } from '../../rooms/router.ts'
 import { withoutJournal } from './controls.ts'
@@ -36,6 +37,7 @@ export class SimulatedNode {
   leaving = false
   readonly #members: Members
   readonly #agenda: Agenda
+  readonly #reach: Reach
   readonly #ears: Subscription[]
 
   constructor(world: SimulatedWorld, node: NodeId) {
@@ -56,6 +58,7 @@ export class SimulatedNode {
     }
     const ledger = linkTo(world.redis, true, 800).reach(world.ledger)
     const leases = linkTo(world.redis, true, 800).reach<Leases>(world.leases)
+    const roll = linkTo(world.redis, true, 800).reach<RollCall>(world.roll)
     const book = linkTo(world.postgres, false, 7_000).reach(world.book)
 
     const settled = (list: readonly Settled[]) => world.heardSettled(list)
@@ -73,12 +76,15 @@ export class SimulatedNode {
       ...{ ledger, book, leases, neighbours, herald, postbox, clock, log, node, preferred },
       limits: ROOM_LIMITS,
       rooms: () => this.router,
+      mayTake: () => this.#reach.mayTake,
     })
     const soon = (call: () => void) => void clock.after(0.05, call)
     const remote = new BusRooms({ ...wire, limits: { waitingMax: 1_000, retryAfterMs: BUYERS_WAIT_MS }, soon })
     this.router = new Router({ directory: this.directory, remote, neighbours, preferred, clock, node })
     this.#ears = [listenSettled(wire, settled), serveNeighbours(wire, self)]
     this.#members.start()
+    const giveUp = () => this.directory.giveUp()
+    this.#reach = new Reach({ roll, unheardMs: () => this.#members.unheardMs, giveUp, clock, log, node })
     this.#agenda = new Agenda({ ...{ book, leases, directory: this.directory, preferred, clock, node, log } })
   }
 
@@ -92,6 +98,7 @@ export class SimulatedNode {
   async leave(): Promise<void> {
     this.leaving = true
     this.#members.withdraw()
+    void this.#reach.withdraw()
     await this.#agenda.stop()
     await this.directory.close(CLOSE_WITHIN_MS)
     await this.#members.stop()

@@ -6,11 +6,13 @@
  *                sent, without ending its connections; the call arrives, and fits. One fault of Redis, and nobody is gone.
  *   late_drain   The owner dies with a batch on its slow way to Postgres, Redis is wiped, another node builds the room
  *                anew, and then the batch arrives. A double fault.
+ *   left_out     The bus does not reach the owner for longer than it may keep its room, and reaches the others; its link
+ *                may believe to be whole. One fault.
  */
 import { Dice } from './dice.ts'
 import { isDouble, type Plan } from './plan.ts'
 
-export const SCHEDULES = ['late_batch', 'late_drain'] as const
+export const SCHEDULES = ['late_batch', 'late_drain', 'left_out'] as const
 export type ScheduleName = (typeof SCHEDULES)[number]
 
 /** In the first moments a room is still being woken. */
@@ -18,6 +20,9 @@ const FROM_MS = 1_500
 const ROUND_MS = 2_400
 /** Longer than a call is waited for, so that the room has gone on. */
 const GIVEN_UP_MS = 850
+/** Once everybody knows everyone. */
+const LEFT_OUT_AT_MS = 2_500
+const LEFT_OUT_MS = [5_000, 9_000] as const
 
 export function follow(plan: Plan, schedule: ScheduleName): void {
   const dice = new Dice(plan.seed)
@@ -25,7 +30,8 @@ export function follow(plan: Plan, schedule: ScheduleName): void {
   plan.limitPerBuyer = null
   plan.opensAfterMs = null
   if (schedule === 'late_batch') lateBatch(plan, atMs, dice)
-  else lateDrain(plan, atMs, dice)
+  else if (schedule === 'late_drain') lateDrain(plan, atMs, dice)
+  else leftOut(plan, dice)
   plan.double = isDouble(plan.faults)
 }
 
@@ -41,8 +47,12 @@ function lateBatch(plan: Plan, atMs: number, dice: Dice): void {
   ]
 }
 
-/** A drop that sells all the time: what was sold late must not be sold again. */
+/**
+ * A drop that sells all the time: what was sold late must not be sold again. The creator's hand is off it: a `resume` that
+ * goes with both memories leaves the drop paused, and nobody who waits for it is at rest.
+ */
 function lateDrain(plan: Plan, atMs: number, dice: Dice): void {
+  plan.controls = []
   plan.items = plan.items.map((item) => ({ ...item, limit: null, total: item.total * 2 }))
   plan.ordersAtMs = plan.ordersAtMs.map(() => dice.between(FROM_MS, plan.faultsEndMs))
   const diesMs = atMs + dice.between(150, 300)
@@ -52,4 +62,14 @@ function lateDrain(plan: Plan, atMs: number, dice: Dice): void {
     { kind: 'crash', atMs: diesMs, forMs: 3_400, who: 'owner' },
     { kind: 'redis_wiped', atMs: diesMs + dice.between(0, 50), forMs: 0, who: 0 },
   ]
+}
+
+/** Orders all the time, through every node: before the owner gives up, while nobody has the room, and after. */
+function leftOut(plan: Plan, dice: Dice): void {
+  const forMs = dice.between(...LEFT_OUT_MS)
+  plan.faultsEndMs = Math.max(plan.faultsEndMs, LEFT_OUT_AT_MS + forMs)
+  plan.closesAfterMs = null
+  plan.ordersAtMs = plan.ordersAtMs.map(() => dice.between(FROM_MS, plan.faultsEndMs))
+  plan.controls = plan.controls.filter(({ what }) => what !== 'close' && what !== 'cancel')
+  plan.faults = [{ kind: dice.pick(['bus_cut', 'bus_split']), atMs: LEFT_OUT_AT_MS, forMs, who: 'owner' }]
 }

@@ -9,6 +9,7 @@ import type { DropBook, Ledger, Settled } from '../../rooms/ports.ts'
 import { MemoryLeases } from '../../storage/leases/memory-leases.ts'
 import { MemoryLedger } from '../../storage/ledger/memory-ledger.ts'
 import { MemoryDropBook } from '../../storage/orders/memory-drop-book.ts'
+import { MemoryRollCall } from '../../storage/roll/memory-roll-call.ts'
 import { START_MS } from '../builders/hand-clock.ts'
 import { creator, dropOf, nodeOf } from '../builders/people.ts'
 import { type ControlName, epochInRedis, withoutChain, withoutMinEpoch, withoutPrevSeq } from './controls.ts'
@@ -27,6 +28,7 @@ export class SimulatedWorld {
   readonly redis = new Server('redis')
   readonly postgres = new Server('postgres')
   readonly leases = new MemoryLeases(() => this.serverNowMs)
+  readonly roll = new MemoryRollCall(() => this.serverNowMs)
   readonly memoryLedger = new MemoryLedger(this.leases, () => this.serverNowMs)
   readonly memoryBook = new MemoryDropBook()
   readonly network: MemoryNetwork
@@ -197,7 +199,8 @@ export class SimulatedWorld {
   /** NATS keeps the order between two connections; a repeated message comes when it comes. */
   #fate({ from, to }: Passing): Fate {
     const { dice, time, plan } = this
-    if (from !== to && (this.split.has(from) || this.split.has(to) || dice.chance(this.busLoses))) return 'drop'
+    if (this.split.has(from) || this.split.has(to)) return 'drop'
+    if (from !== to && dice.chance(this.busLoses)) return 'drop'
     if (dice.chance(plan.busDuplicates)) return 'twice'
 
     const last = this.#lastOnBusMs.get(from) ?? new Map<MemoryBus, number>()

@@ -1,0 +1,44 @@
+/** What every roll call must do. `passMs` lets time pass: wound by hand in memory and for Redis alike. */
+import { beforeEach, expect, it } from 'vitest'
+import type { RollCall } from '../../rooms/ports.ts'
+import { nodeOf } from '../builders/people.ts'
+
+const [ana, ben] = [nodeOf('ana'), nodeOf('ben')]
+
+export function rollCallContract(make: () => { roll: RollCall; passMs(ms: number): void }): void {
+  let roll: RollCall
+  let passMs: (ms: number) => void
+
+  beforeEach(() => {
+    const made = make()
+    roll = made.roll
+    passMs = made.passMs
+  })
+
+  it('[MM5] is nobody, and not oneself', async () => {
+    expect(await roll.anyOther(ana, 1_000)).toBe(false)
+    await roll.here(ana)
+
+    expect(await roll.anyOther(ana, 1_000)).toBe(false)
+    expect(await roll.anyOther(ben, 1_000)).toBe(true)
+  })
+
+  it('[MM5] forgets who was not there for a while, and takes back who is there again', async () => {
+    await roll.here(ben)
+    passMs(1_500)
+    expect(await roll.anyOther(ana, 1_000)).toBe(false)
+    expect(await roll.anyOther(ana, 2_000)).toBe(true)
+
+    await roll.here(ben)
+    expect(await roll.anyOther(ana, 1_000)).toBe(true)
+  })
+
+  it('[MM5] does not count who has left', async () => {
+    await roll.here(ana)
+    await roll.here(ben)
+    await roll.left(ben)
+
+    expect(await roll.anyOther(ana, 1_000)).toBe(false)
+    expect(await roll.anyOther(ben, 1_000)).toBe(true)
+  })
+}
