@@ -243,7 +243,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   const tokens = new Tokens(issuerKeys ?? ring, { nowMs, judge: standings })
   const tickets = new Tickets(ring, nowMs, standings)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
-  const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
+  const cancellations = new Cancellations({ stock, outcomes, rooms })
   const gateway: Gateway = new Gateway({
     ...{ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll },
     limits: admission.sessions,

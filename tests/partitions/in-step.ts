@@ -42,10 +42,11 @@ export class Onlooker {
 
   look(buyers: readonly Buyer[], atMs: number): void {
     const seen = Array.from({ length: this.#nodes }, () => ORIGIN)
-    for (const [at, { id, sightings }] of buyers.entries()) {
+    for (const [at, { id, phone }] of buyers.entries()) {
       const node = at % this.#nodes
       this.#nodeOf.set(id, node)
-      if (sightings.isWatching) seen[node] = later(seen[node] ?? ORIGIN, sightings.position)
+      for (const sightings of phone.sightings.values())
+        if (sightings.isWatching) seen[node] = later(seen[node] ?? ORIGIN, sightings.position)
     }
     this.#sights.push({ atMs, seen })
   }
