@@ -22,6 +22,8 @@ export interface AdmissionWorld {
   known: Pick<KnownNetworks, 'has' | 'add'>
   /** Sockets that are open on this node. */
   sockets(): number
+  /** Of these: who waits to be greeted. */
+  greeting(): number
   loopDelayMs(): number
   monotonicMs(): number
   random(): number
@@ -62,6 +64,7 @@ export function admissionOf(world: AdmissionWorld): Admission {
       handshakes: paces(limits.handshakes),
       limits,
       sockets: world.sockets,
+      greeting: world.greeting,
       loopDelayMs: world.loopDelayMs,
       random: world.random,
       log,

@@ -132,6 +132,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     shared: new RedisPaces(readRedis, prefix),
     known: new KnownNetworks(readRedis, prefix),
     sockets: () => roll.size,
+    greeting: () => gateway.greeting,
     loopDelayMs: () => loopDelay.p99Ms,
     monotonicMs: () => clock.monotonicMs(),
   })
@@ -242,8 +243,8 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   const tokens = new Tokens(issuerKeys ?? ring, { nowMs, judge: standings })
   const tickets = new Tickets(ring, nowMs, standings)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
-  const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
-  const gateway = new Gateway({
+  const cancellations = new Cancellations({ stock, outcomes, rooms })
+  const gateway: Gateway = new Gateway({
     ...{ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll },
     limits: admission.sessions,
   })

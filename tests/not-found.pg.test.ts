@@ -29,7 +29,7 @@ beforeAll(async () => {
   const sql = heard(database.sql)
   const { world, tokens } = restWorld()
   const cancellations = new Cancellations({
-    ...{ stock: new PostgresStockBook(sql), ledger: { positions: async () => [undefined] }, rooms: world.rooms },
+    ...{ stock: new PostgresStockBook(sql), outcomes: { of: async () => [] }, rooms: world.rooms },
     secondLookMs: 1,
   })
   const routes = orderRoutes({ ...world, orders: new OrderReader(sql), cancellations, secondLookMs: 1 })
