@@ -125,15 +125,24 @@ export class NatsBus implements Bus {
     const link = this.#linkFor(subject, body)
     if (link === undefined) return { heard: 'silence' }
 
+    // The library forgets such a question when its link ends, and its answer would be waited for for ever.
+    let timer: NodeJS.Timeout | undefined
+    const silence = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, waitMs, undefined)
+    })
     try {
       // An event keeps its own subject on the way here, so the client's shared inbox would not know whose it is.
-      const message = await link.request(subject, body, { timeout: Math.max(1, waitMs), noMux: true })
+      const asked = link.request(subject, body, { timeout: Math.max(1, waitMs), noMux: true })
+      const message = await Promise.race([asked, silence])
+      if (message === undefined) return { heard: 'silence' }
       this.#count(link, body)
       return { heard: 'answer', delivery: this.#delivery(message, link) }
     } catch (cause) {
       if (cause instanceof NatsError && cause.code === ErrorCode.NoResponders) return { heard: 'nobody' }
       this.#askFailed(subject, cause)
       return { heard: 'silence' }
+    } finally {
+      clearTimeout(timer)
     }
   }
 

@@ -79,8 +79,13 @@ export class NatsEventConsumer implements EventConsumer {
     } catch {
       return false // the stream says so itself, and is asked again
     }
+    const known = await this.#known()
+    if (known === 'away') return false
+
     const lostAfter = this.#lostAfter
-    const start = lostAfter === undefined ? undefined : await this.#forget(lostAfter)
+    // As it is: one that once began where the stream was cut is refused to be asked for as one that begins at the start.
+    if (known !== undefined && lostAfter === undefined) return true
+    const start = lostAfter === undefined ? undefined : await this.#forget(lostAfter, known)
     if (start === 'away') return false
 
     const configuration = {
@@ -102,15 +107,23 @@ export class NatsEventConsumer implements EventConsumer {
     return isMade
   }
 
-  /** Ends the consumer. Answers where to begin anew: behind what is done with, and not behind where the stream was cut. */
-  async #forget(lostAfter: number): Promise<number | 'away'> {
+  /** What JetStream says of the consumer; undefined when there is none. */
+  async #known(): Promise<Readonly<Record<string, unknown>> | undefined | 'away'> {
     const { bus, subjects, durable } = this.#options
-    const path = `${subjects.eventStream}.${durable}`
-    const asked = await bus.ask(`$JS.API.CONSUMER.INFO.${path}`, bytes(''), CREATE_WITHIN_MS)
+    const subject = `$JS.API.CONSUMER.INFO.${subjects.eventStream}.${durable}`
+    const asked = await bus.ask(subject, bytes(''), CREATE_WITHIN_MS)
     if (asked.heard !== 'answer') return 'away'
 
-    const done = fieldsOf(readAnswer(asked.body)?.ack_floor)?.stream_seq
-    const deleted = await bus.ask(`$JS.API.CONSUMER.DELETE.${path}`, bytes(''), CREATE_WITHIN_MS)
+    const answer = readAnswer(asked.body)
+    return answer?.error === undefined ? answer : undefined
+  }
+
+  /** Ends the consumer. Answers where to begin anew: behind what is done with, and not behind where the stream was cut. */
+  async #forget(lostAfter: number, known: Readonly<Record<string, unknown>> | undefined): Promise<number | 'away'> {
+    const { bus, subjects, durable } = this.#options
+    const done = fieldsOf(known?.ack_floor)?.stream_seq
+    const subject = `$JS.API.CONSUMER.DELETE.${subjects.eventStream}.${durable}`
+    const deleted = await bus.ask(subject, bytes(''), CREATE_WITHIN_MS)
     if (deleted.heard !== 'answer') return 'away'
 
     return 1 + Math.min(lostAfter, isWhole(done) ? done : 0)
