@@ -115,13 +115,23 @@ export class NatsLink {
   async pull(subject: string, body: Uint8Array, waitMs: number): Promise<Pulled> {
     if (!this.#takes(subject, body)) return { heard: 'silence' }
 
+    // The library forgets such a question when its link ends, and its answer would be waited for for ever.
+    let timer: NodeJS.Timeout | undefined
+    const silence = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, waitMs, undefined)
+    })
     try {
       // An event keeps its own subject on the way here, so the client's shared inbox would not know whose it is.
-      const message = await this.#nats.request(subject, body, { timeout: Math.max(1, waitMs), noMux: true })
+      const asked = this.#nats.request(subject, body, { timeout: Math.max(1, waitMs), noMux: true })
+      const message = await Promise.race([asked, silence])
+      if (message === undefined) return { heard: 'silence' }
+
       this.#count(body)
       return { heard: 'answer', delivery: this.#delivery(message) }
     } catch (cause) {
       return this.#notAnswered(subject, cause)
+    } finally {
+      clearTimeout(timer)
     }
   }
 
