@@ -1,15 +1,21 @@
 /**
- * A bench in a network of its own, whose packets are as small as those of the world.
+ * A bench in a network of its own, in which a node soon notices that a phone does not read.
  *
  * Loopback carries packets of 64 KB, and the kernel keeps some twenty of them for each link: two and a half megabytes that
- * a phone may leave unread before its node notices. With packets of 1,500 bytes it is as between a node and a phone. The
- * bench starts itself again in there, with everything that it starts. It takes Linux, root, util-linux and iproute2.
+ * a phone may leave unread before its node notices, which takes longer than a bench. In here packets have 1,500 bytes, as
+ * between a node and a phone, and the kernel keeps 64 KB for each end of a link. The bench starts itself again in there,
+ * with everything that it starts. It takes Linux, root, util-linux and iproute2.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 
 const THERE = 'LIVEDROP_BENCH_NETWORK'
-const ENTER = ['--net', 'sh', '-c', 'ip link set lo mtu 1500 up && exec "$@"', 'sh']
+const SETTINGS = [
+  'ip link set lo mtu 1500 up',
+  'echo 4096 16384 65536 > /proc/sys/net/ipv4/tcp_wmem',
+  'echo 4096 65536 65536 > /proc/sys/net/ipv4/tcp_rmem',
+]
+const ENTER = ['--net', 'sh', '-c', [...SETTINGS, 'exec "$@"'].join(' && '), 'sh']
 
 /** False where none can be made: then this is the machine's loopback. */
 export async function enterOwnNetwork(): Promise<boolean> {

@@ -212,7 +212,7 @@ function rowsOf({ rounds, ordered, confirmed, ended, announced, unannounced, rig
     { what: 'gaps that were announced', value: whole(announced), bar: 'some', pass: announced > 0 },
     { what: '  that were not', value: whole(unannounced), bar: 'none', pass: unannounced === 0 },
     { what: 'links ended because nobody read', value: whole(ended) },
-    { what: 'network', value: isOwnNetwork ? 'its own, packets of 1,500 bytes' : 'loopback, packets of 64 KB' },
+    { what: 'network', value: isOwnNetwork ? 'its own, as small as phones have it' : 'loopback' },
     { what: "the node's RSS after a round, all read", value: spreadMb(good, 'rssBytes') },
     { what: '  some read slowly or not at all', value: spreadMb(bad, 'rssBytes') },
     {
