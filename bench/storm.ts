@@ -1,7 +1,9 @@
 /**
  * The storm: many live sockets order one drop at its opening, and an audit proves what came of it.
  *
- *   npm run storm -- [--form rush|steady] [--sockets 1000] [--nodes 1] [--kill-owner-after-ms 1000 | --drain-owner-after-ms 1000] …
+ *   npm run storm -- [--form rush|steady] [--sockets 1000] [--processes 1] [--nodes 1] [--skus 3] [--stock 100] [--limit 2]
+ *     [--rush-ms 2000 | --duration-ms 10000 --in-flight 2] [--json] [--out file]
+ *     [--kill-owner-after-ms 1000 | --drain-owner-after-ms 1000]
  *
  * `rush` is a real opening: a few hundred units, each fan orders once, within two seconds. `steady` is a closed loop on
  * stock without end, for throughput, with two orders of each fan on their way. Exit code 0: nothing oversold, nothing lost, every bar met.

@@ -29,8 +29,8 @@ const NS_PER_MS = 1_000_000
 const CREATE_WITHIN_MS = 2_000
 /** Over the server's own limit, so that its answer normally comes first. */
 const SILENCE_MS = 1_000
-/** Events in work at once, over all nodes. */
-const IN_WORK_MAX = 64
+/** Events in work at once, over all nodes; those whose end was lost with a link are among them until they come again. */
+const IN_WORK_MAX = 256
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -41,7 +41,7 @@ export class NatsEventConsumer implements EventConsumer {
   #lostAfter: number | undefined
 
   constructor(options: NatsEventConsumerOptions) {
-    this.#options = { ackWithinMs: 30_000, ...options }
+    this.#options = { ackWithinMs: 10_000, ...options }
     options.stream.onLost((lastSeq) => {
       this.#lostAfter = Math.min(this.#lostAfter ?? lastSeq, lastSeq)
       this.#there = false
@@ -54,7 +54,8 @@ export class NatsEventConsumer implements EventConsumer {
     if (!this.#there) return 'away'
 
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${subjects.eventStream}.${durable}`
-    const question = bytes(JSON.stringify({ batch: 1, expires: waitMs * NS_PER_MS }))
+    const patience = waitMs === 0 ? { no_wait: true } : { expires: waitMs * NS_PER_MS }
+    const question = bytes(JSON.stringify({ batch: 1, ...patience }))
     const pulled = await bus.pull(subject, question, waitMs + SILENCE_MS)
     if (pulled.heard !== 'answer') {
       this.#there = false
@@ -80,14 +81,14 @@ export class NatsEventConsumer implements EventConsumer {
       return false // the stream says so itself, and is asked again
     }
     const lostAfter = this.#lostAfter
-    const start = lostAfter === undefined ? undefined : await this.#forget(lostAfter)
+    const start = lostAfter === undefined ? await this.#begun() : await this.#forget(lostAfter)
     if (start === 'away') return false
 
     const configuration = {
       stream_name: subjects.eventStream,
       config: {
         durable_name: durable,
-        ...(start === undefined
+        ...(start === 'first'
           ? { deliver_policy: 'all' }
           : { deliver_policy: 'by_start_sequence', opt_start_seq: start }),
         ack_policy: 'explicit',
@@ -100,6 +101,16 @@ export class NatsEventConsumer implements EventConsumer {
     const isMade = asked.heard === 'answer' && readAnswer(asked.body)?.error === undefined
     if (isMade && this.#lostAfter === lostAfter) this.#lostAfter = undefined
     return isMade
+  }
+
+  /** Where the consumer began that is there, perhaps made by another node: JetStream takes it only as it is. */
+  async #begun(): Promise<number | 'first' | 'away'> {
+    const { bus, subjects, durable } = this.#options
+    const asked = await bus.ask(`$JS.API.CONSUMER.INFO.${subjects.eventStream}.${durable}`, bytes(''), CREATE_WITHIN_MS)
+    if (asked.heard !== 'answer') return 'away'
+
+    const start = fieldsOf(readAnswer(asked.body)?.config)?.opt_start_seq
+    return isWhole(start) && start > 0 ? start : 'first'
   }
 
   /** Ends the consumer. Answers where to begin anew: behind what is done with, and not behind where the stream was cut. */

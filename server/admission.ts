@@ -4,6 +4,7 @@
  */
 import type { UserId } from '../protocol/ids.ts'
 import type { BuyerPace, Log } from '../rooms/ports.ts'
+import type { KnownNetworks } from '../storage/paces/known-networks.ts'
 import type { RedisPaces } from '../storage/paces/redis-paces.ts'
 import { Addresses } from './inbound/addresses.ts'
 import { Doorkeeper } from './inbound/doorkeeper.ts'
@@ -18,6 +19,7 @@ export interface AdmissionWorld {
   limits: Limits
   trustedProxies: readonly string[]
   shared: Pick<RedisPaces, 'take'>
+  known: Pick<KnownNetworks, 'has' | 'add'>
   /** Sockets that are open on this node. */
   sockets(): number
   /** Of these: who waits to be greeted. */
@@ -68,7 +70,7 @@ export function admissionOf(world: AdmissionWorld): Admission {
       log,
     }),
     signIns: new SignInGuard({
-      shared: world.shared,
+      ...{ shared: world.shared, known: world.known },
       account: paces(limits.passwords),
       network: paces(limits.signIns),
       log,

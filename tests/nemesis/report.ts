@@ -1,6 +1,7 @@
 /** The results as text for the terminal and as one HTML page that needs nothing else. */
 import { type Cell, htmlPage, htmlTable, inHtml } from '../../bench/html-page.ts'
-import { type KindResult, kindResults, type SeedResult } from './results.ts'
+import { type NodeMemory, SLOPE_MAX_MB } from './memory.ts'
+import { type KindResult, kindResults, type SeedResult, tookOnAverage } from './results.ts'
 
 export interface Report {
   command: string
@@ -8,10 +9,16 @@ export interface Report {
   control: string | undefined
   seeds: SeedResult[]
   kinds: KindResult[]
+  memory: NodeMemory[]
 }
 
-export function reportOf(command: string, control: string | undefined, seeds: SeedResult[]): Report {
-  return { command, at: new Date().toISOString(), control, seeds, kinds: kindResults(seeds) }
+export function reportOf(
+  command: string,
+  control: string | undefined,
+  seeds: SeedResult[],
+  memory: NodeMemory[],
+): Report {
+  return { command, at: new Date().toISOString(), control, seeds, kinds: kindResults(seeds), memory }
 }
 
 const figure = (ms: number | undefined): string => (ms === undefined ? '' : Math.round(ms).toLocaleString('en-US'))
@@ -36,17 +43,22 @@ const SEED_HEAD = [
   'faults',
   'orders',
   'accepted',
+  'cancelled',
+  'doings',
   'pending',
   'silent',
   'dup',
   'p50 ms',
   'p99 ms',
+  'calm gap',
   'lost',
   'revoked',
   'excused',
   'rest ms',
   'rules',
 ]
+
+const MEMORY_HEAD = ['node', 'minutes', 'warm MB', 'last MB', 'most MB', 'MB a minute', '']
 
 function kindRow(kind: KindResult): Cell[] {
   const { id, what, times, alone, gapMs, resumeMs, bar, pass, lost, revoked, brokenSeeds } = kind
@@ -56,19 +68,47 @@ function kindRow(kind: KindResult): Cell[] {
 }
 
 function seedRow(one: SeedResult): Cell[] {
-  const { seed, form, faults, counts, latency, lost, revoked, excused, quietAfterMs, broken } = one
+  const { seed, form, faults, counts, latency, calmGapMs, lost, revoked, excused, quietAfterMs, broken } = one
   return [
-    ...[seed, form, faults, counts.orders, counts.accepted, counts.pending, counts.silence, counts.dup],
-    ...[figure(latency.p50), figure(latency.p99), lost, revoked, excused, figure(quietAfterMs) || 'never'],
+    ...[seed, form, faults, counts.orders, counts.accepted, counts.cancelled, counts.doings],
+    ...[counts.pending, counts.silence, counts.dup],
+    ...[
+      figure(latency.p50),
+      figure(latency.p99),
+      figure(calmGapMs),
+      lost,
+      revoked,
+      excused,
+      figure(quietAfterMs) || 'never',
+    ],
     broken.length === 0 ? 'hold' : `${broken.length} broken`,
   ]
 }
 
-export function renderText({ seeds, kinds }: Report): string {
+/** Of nodes that lived long enough for one. */
+function memoryRows(memory: readonly NodeMemory[]): Cell[][] {
+  return memory.flatMap(({ name, minutes, warmMb, lastMb, mostMb, mbPerMinute }) => {
+    if (mbPerMinute === undefined) return []
+    const verdict = mbPerMinute < SLOPE_MAX_MB ? 'PASS' : 'OVER'
+    return [[name, minutes.toFixed(1), figure(warmMb), figure(lastMb), figure(mostMb), mbPerMinute.toFixed(2), verdict]]
+  })
+}
+
+function timeLine(seeds: readonly SeedResult[]): string {
+  const { gatherMs, fightMs, healMs, restMs, judgeMs } = tookOnAverage(seeds)
+  const seconds = (ms: number) => (ms / 1_000).toFixed(1)
+  const all = gatherMs + fightMs + healMs + restMs + judgeMs
+  return `a run takes ${seconds(all)} s: gathering ${seconds(gatherMs)}, faults ${seconds(fightMs)}, nodes coming back ${seconds(healMs)}, rest ${seconds(restMs)}, judging ${seconds(judgeMs)}`
+}
+
+export function renderText({ seeds, kinds, memory }: Report): string {
+  const nodes = memoryRows(memory)
   return [
     table(KIND_HEAD, kinds.map(kindRow)),
     '',
     table(SEED_HEAD, seeds.map(seedRow)),
+    timeLine(seeds),
+    ...(nodes.length === 0 ? [] : ['', table(MEMORY_HEAD, nodes)]),
     ...seeds.flatMap(({ seed, broken }) => broken.slice(0, 10).map((rule) => `seed ${seed}: ${rule}`)),
   ].join('\n')
 }
@@ -83,7 +123,7 @@ function table(head: readonly string[], rows: readonly Cell[][]): string {
   return [line(head), ...rows.map(line)].join('\n')
 }
 
-export function renderHtml({ command, at, control, seeds, kinds }: Report): string {
+export function renderHtml({ command, at, control, seeds, kinds, memory }: Report): string {
   const failed = seeds.filter(({ broken }) => broken.length > 0).length
   const title = control === undefined ? 'Nemesis' : `Nemesis, with a part taken out: ${control}`
   return htmlPage(
@@ -91,10 +131,13 @@ export function renderHtml({ command, at, control, seeds, kinds }: Report): stri
     `<p>${seeds.length} runs, ${failed} with a broken rule. ${inHtml(at)} · <code>${inHtml(command)}</code></p>
 <h2>By kind of fault</h2>
 <p>Gap: longest time without an accepted order from the blow on. Again: from the undoing to the next accepted order. Both only
-where no other fault was near; lost and revoked over every run that had the fault.</p>
+where no other fault was near; the calm gap of a run is what the machine took where no fault was near at all; lost and revoked over every run that had the fault.</p>
 ${htmlTable(KIND_HEAD, kinds.map(kindRow))}
 <h2>By run</h2>
 ${htmlTable(SEED_HEAD, seeds.map(seedRow))}
+<p>${inHtml(timeLine(seeds))}</p>
+<h2>Memory of nodes that lived long</h2>
+${htmlTable(MEMORY_HEAD, memoryRows(memory))}
 ${seeds.map(figureOf).join('\n')}`,
   )
 }
