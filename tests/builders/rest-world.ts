@@ -121,7 +121,11 @@ export function restWorld() {
   }
   const writeKeys = new MemoryWriteKeys()
   const world: ApiWorld = {
-    signInGuard: { take: async (email, network) => answers.signIn(email, network) },
+    signInGuard: {
+      take: async (email, network) => answers.signIn(email, network),
+      placeOf: async (_, network) => ({ neighbourhood: network, isKnown: false }),
+      welcome: () => undefined,
+    },
     accounts: {
       create: async (account) => {
         if ([...accounts.values()].some((known) => known.email === account.email)) return 'email_taken'

@@ -35,8 +35,8 @@ async function dealOne(fault: PlannedFault, battle: Battle, busy: Set<Target>): 
   const drop = drops[at]
   if (drop === undefined) throw new RangeError('no drop to be hurt')
   let done: Done | undefined
-  const begun = (to: string) => {
-    done = { id: fault.id, atMs: nowMs(), undoneMs: Number.POSITIVE_INFINITY, to, drop: at }
+  const begun = (to: string, place?: number) => {
+    done = { id: fault.id, atMs: nowMs(), undoneMs: Number.POSITIVE_INFINITY, to, place, drop: at }
     faults.push(done)
     say(`${fault.id} ${what}: ${to}`)
   }

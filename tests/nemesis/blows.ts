@@ -20,8 +20,8 @@ export interface Arena {
   world: HurtableWorld
   drop: DropId
   phones: readonly Phone[]
-  /** The fault has really begun: `to` says where. */
-  begun(to: string): void
+  /** The fault has really begun: `to` says where, `place` at which of the world's places. */
+  begun(to: string, place?: number): void
   say(line: string): void
 }
 
@@ -96,6 +96,8 @@ export const BLOWS: Record<FaultId, Blow> = {
   F24: partitioned(() => ({ what: 'everything' })),
   F24_redis: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.redis.port] })),
   F24_nats: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.nats.port] })),
+  F24_postgres: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.postgres.port] })),
+  F24_reset: partitioned(() => ({ what: 'reset' })),
   F24_deaf: partitioned(() => ({ what: 'received' })),
   F24_mute: partitioned(() => ({ what: 'sent' })),
   F24_loss: partitioned(() => ({ what: 'one in ten' })),
@@ -147,7 +149,7 @@ async function victim(
   const chosen = who === 'owner' ? owner : who === 'other' ? other : up[Math.floor(who * up.length)]
   if (chosen === undefined || chosen.state !== 'up' || !may(chosen)) return undefined
 
-  begun(chosen === owner ? 'the owner' : 'another node')
+  begun(chosen === owner ? 'the owner' : 'another node', world.places.indexOf(chosen))
   return chosen
 }
 

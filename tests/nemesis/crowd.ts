@@ -18,7 +18,12 @@ export class Crowd {
   readonly #looking: NodeJS.Timeout
 
   /** As many of the people as the plan wants buy, the others watch. */
-  constructor(world: BuyerWorld, people: readonly Person[], { buyers }: Plan) {
+  constructor(
+    world: BuyerWorld,
+    people: readonly Person[],
+    { buyers }: Plan,
+    shown: (buyers: readonly Buyer[], nowMs: number) => void = () => undefined,
+  ) {
     this.#drops = world.drops
     this.buyers = people.slice(0, buyers).map((who, at) => new Buyer(world, who, at))
     const watchers = people.slice(buyers).map(({ token }, at) => new Phone(world, token, at, ONLY_WATCHES))
@@ -26,6 +31,7 @@ export class Crowd {
     this.#looking = setInterval(() => {
       for (const buyer of this.buyers) buyer.look()
       for (const watcher of watchers) watcher.look(false)
+      shown(this.buyers, world.nowMs())
     }, LOOK_EVERY_MS)
   }
 

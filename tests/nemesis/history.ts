@@ -72,6 +72,8 @@ export interface Done {
   atMs: number
   undoneMs: number
   to: string
+  /** Of a fault of one node: its place in the world. */
+  place?: number | undefined
   /** At the room, the owner or the rows of which of the run's drops. */
   drop: number
 }

@@ -1,4 +1,5 @@
 /** The results as text for the terminal and as one HTML page that needs nothing else. */
+import { type Cell, htmlPage, htmlTable, inHtml } from '../../bench/html-page.ts'
 import { type NodeMemory, SLOPE_MAX_MB } from './memory.ts'
 import { type KindResult, kindResults, type SeedResult, tookOnAverage } from './results.ts'
 
@@ -20,7 +21,6 @@ export function reportOf(
   return { command, at: new Date().toISOString(), control, seeds, kinds: kindResults(seeds), memory }
 }
 
-type Cell = string | number
 const figure = (ms: number | undefined): string => (ms === undefined ? '' : Math.round(ms).toLocaleString('en-US'))
 const KIND_HEAD = [
   '',
@@ -126,18 +126,9 @@ function table(head: readonly string[], rows: readonly Cell[][]): string {
 export function renderHtml({ command, at, control, seeds, kinds, memory }: Report): string {
   const failed = seeds.filter(({ broken }) => broken.length > 0).length
   const title = control === undefined ? 'Nemesis' : `Nemesis, with a part taken out: ${control}`
-  return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${inHtml(title)}</title>
-<style>
-  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; color: #1c1c1e; background: #fff }
-  table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0 }
-  td, th { padding: .2rem .7rem .2rem 0; text-align: left; border-bottom: 1px solid #ddd; font-weight: normal }
-  th { color: #666 } .over { color: #b00020; font-weight: 600 } .pass { color: #17653a } .scroll { overflow-x: auto }
-  figure { margin: 1.2rem 0 } figcaption { color: #666 } svg { width: 100%; height: 7rem; background: #f6f6f7 }
-  @media (prefers-color-scheme: dark) { body { background: #17181a; color: #e8e8ea } svg { background: #222326 } td, th { border-color: #3a3b3f } .over { color: #ff8a80 } .pass { color: #7ddc9f } }
-</style>
-<h1>${inHtml(title)}</h1>
-<p>${seeds.length} runs, ${failed} with a broken rule. ${inHtml(at)} · <code>${inHtml(command)}</code></p>
+  return htmlPage(
+    title,
+    `<p>${seeds.length} runs, ${failed} with a broken rule. ${inHtml(at)} · <code>${inHtml(command)}</code></p>
 <h2>By kind of fault</h2>
 <p>Gap: longest time without an accepted order from the blow on. Again: from the undoing to the next accepted order. Both only
 where no other fault was near; the calm gap of a run is what the machine took where no fault was near at all; lost and revoked over every run that had the fault.</p>
@@ -147,19 +138,8 @@ ${htmlTable(SEED_HEAD, seeds.map(seedRow))}
 <p>${inHtml(timeLine(seeds))}</p>
 <h2>Memory of nodes that lived long</h2>
 ${htmlTable(MEMORY_HEAD, memoryRows(memory))}
-${seeds.map(figureOf).join('\n')}
-</html>
-`
-}
-
-function htmlTable(head: readonly string[], rows: readonly Cell[][]): string {
-  const cell = (value: Cell) => {
-    const look =
-      value === 'OVER' || / broken$/.test(String(value)) ? 'over' : value === 'PASS' || value === 'hold' ? 'pass' : ''
-    return `<td${look === '' ? '' : ` class="${look}"`}>${inHtml(String(value))}</td>`
-  }
-  const body = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n')
-  return `<div class="scroll"><table><tr>${head.map((title) => `<th>${inHtml(title)}</th>`).join('')}</tr>\n${body}</table></div>`
+${seeds.map(figureOf).join('\n')}`,
+  )
 }
 
 /** Accepted orders over time, and what was done when. */
@@ -180,6 +160,3 @@ function figureOf({ seed, form, pace, costs, broken }: SeedResult): string {
   return `<figure><svg viewBox="0 0 ${wide} 110" preserveAspectRatio="none" role="img" aria-label="accepted orders over time">${bars.join('')}${blows.join('')}</svg>
 <figcaption>run ${seed} (${inHtml(form)}): accepted orders each tenth of a second, at most ${most}${said.join('')}</figcaption></figure>`
 }
-
-const inHtml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')

@@ -7,6 +7,7 @@
 import type { DropId } from '../../protocol/ids.ts'
 import { audit } from '../../storage/audit.ts'
 import { deal } from './battle.ts'
+import type { Buyer } from './buyer.ts'
 import { conclude, type Run, type Took } from './conclusion.ts'
 import { CreatorHand } from './creator-hand.ts'
 import { Crowd } from './crowd.ts'
@@ -23,6 +24,10 @@ export interface RunOptions {
   /** What did not come in time may come later, and is then late and not lost. */
   lateWithinMs?: number
   say?: (line: string) => void
+  /** Each buyer keeps to one node, the first to the first, the second to the second and so on, whatever becomes of it. */
+  stay?: boolean
+  /** Shown the crowd a few times a second. */
+  look?: (buyers: readonly Buyer[], nowMs: number) => void
 }
 
 /** The opening is fixed before the crowd is there: so long, and for each of them. */
@@ -46,7 +51,8 @@ export async function nemesis(world: HurtableWorld, plan: Plan, options: RunOpti
     const nothing = { attempts: [], returns: [], doings: [], told: [], rows: [], stock: undefined }
     return { items, limitPerBuyer, opensAtMs: plan.opensAfterMs, faults, ...nothing }
   })
-  const crowd = new Crowd({ urls: world.urls, drops, histories, nowMs }, people, plan)
+  const around = { urls: world.urls, drops, histories, nowMs, stay: options.stay === true }
+  const crowd = new Crowd(around, people, plan, options.look)
   const hand = new CreatorHand({ urls: world.urls, token, nowMs })
   try {
     await crowd.gathered()
