@@ -11,6 +11,7 @@ import { orderIdOf } from '../../rooms/order-id.ts'
 import type { Attempt, History } from './history.ts'
 import { jitterMs, Phone, type PhoneWorld } from './phone.ts'
 import type { Want } from './plan.ts'
+import type { Person } from './world.ts'
 
 export interface BuyerWorld extends PhoneWorld {
   histories: readonly Pick<History, 'attempts' | 'returns' | 'told'>[]
@@ -47,7 +48,7 @@ export class Buyer {
   #sendings = 0
   #askedMs = 0
 
-  constructor(world: BuyerWorld, who: { id: UserId; token: string }, turn: number) {
+  constructor(world: BuyerWorld, who: Person, turn: number) {
     this.#world = world
     this.id = who.id
     this.phone = new Phone(world, who.token, turn, {
@@ -87,10 +88,6 @@ export class Buyer {
       this.#askedMs = nowMs
       for (const drop of this.#world.drops) this.#ask(drop, owed)
     }
-  }
-
-  close(): void {
-    this.phone.close()
   }
 
   #owed(): OpenOrder[] {

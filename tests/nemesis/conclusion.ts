@@ -49,7 +49,7 @@ export interface Took {
 
 interface Found {
   plan: Plan
-  histories: [History, ...History[]]
+  histories: History[]
   meantMs: ReadonlyMap<OrderId, number>
   quietAfterMs: number | undefined
   /** What was seen besides, by rules. */
@@ -57,12 +57,14 @@ interface Found {
 }
 
 export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Found): Omit<Run, 'took'> {
-  const excuses = doubleFaults(histories[0].faults)
-  const judgements = histories.map((history) => judge(history, excuses))
+  const [history] = histories
+  if (history === undefined) throw new RangeError('a plan without drops')
+  const excuses = doubleFaults(history.faults)
+  const judgements = histories.map((one) => judge(one, excuses))
   const firsts = histories.map(firstGood)
-  const gaps = histories.map((history, at) => {
+  const gaps = histories.map((one, at) => {
     const accepted = [...(firsts[at]?.values() ?? [])].sort((a, b) => a.atMs - b.atMs)
-    const when = [accepted, history.faults, sellsUntilMs(history, plan), closedSpans(history)] as const
+    const when = [accepted, one.faults, sellsUntilMs(one, plan), closedSpans(one)] as const
     return { costs: costsOf(...when).filter(({ drop }) => drop === at), calmMs: calmGapOf(...when) }
   })
   const attempts = histories.flatMap((history) => history.attempts)
@@ -72,7 +74,7 @@ export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Foun
   const inState = (wanted: string) => rows.filter(({ state }) => state === wanted).length
 
   return {
-    ...{ plan, histories, history: histories[0], excuses, quietAfterMs },
+    ...{ plan, histories, history, excuses, quietAfterMs },
     broken: [...new Set([...found, ...judgements.flatMap(({ broken }) => broken)])],
     lost: judgements.flatMap(({ lost }) => lost),
     revoked: judgements.flatMap(({ revoked }) => revoked),

@@ -17,6 +17,8 @@ export interface PhoneEars {
 export interface PhoneWorld {
   urls: readonly string[]
   drops: readonly DropId[]
+  /** It keeps to one gateway, whatever becomes of it. */
+  stay: boolean
   nowMs(): number
 }
 
@@ -83,7 +85,7 @@ export class Phone {
     this.#socket?.cut()
     this.#socket = undefined
     for (const seen of this.sightings.values()) seen.cut()
-    this.#turn += 1
+    if (!this.#world.stay) this.#turn += 1
     this.#failures += 1
     this.#connectAtMs = this.#world.nowMs() + jitterMs(RECONNECT_JITTER_MS, this.#failures - 1)
   }

@@ -1,6 +1,6 @@
 /**
- * A whole LiveDrop that may be hurt: private real stores with the settings of production, three real nodes, and between
- * each node and each store a gate of its own.
+ * A whole LiveDrop that may be hurt: private real stores with the settings of production, three real nodes that may do no
+ * more in Redis and NATS than a node needs, and between each node and each store a gate of its own.
  *
  * A node has a place with a port that stays, so that buyers find whoever runs there. Like any supervisor, the world starts
  * a node again when it has ended, as often as it takes, for a node refuses to start without its stores; and a store that
@@ -41,6 +41,11 @@ export interface Place {
   node: LocalNode | undefined
   /** `hurt`: up, but stopped or leaving. */
   state: 'up' | 'hurt' | 'down'
+}
+
+export interface Person {
+  id: UserId
+  token: string
 }
 
 export interface WorldOptions {
@@ -280,8 +285,8 @@ export class HurtableWorld {
       name,
       nodeId: `${name}-${randomBytes(4).toString('hex')}`,
       env: {
-        REDIS_URL: through(this.stack.redisUrl, place.gates.redis),
-        NATS_URL: through(this.stack.natsUrl, place.gates.nats),
+        REDIS_URL: through(this.stack.nodeUrls.redisUrl, place.gates.redis),
+        NATS_URL: through(this.stack.nodeUrls.natsUrl, place.gates.nats),
         DATABASE_URL: through(this.stack.databaseUrl, place.gates.postgres),
         LIVEDROP_HOST: place.host,
         LIVEDROP_PORT: String(place.port),
