@@ -8,6 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Fan } from './fan.ts'
 import { newHistogram, percentiles, recordMs } from './histogram.ts'
 
+type Lines = { sku: string; qty: number }[]
+
 export interface BuyersFigures {
   accepted: number
   receiptP50Ms: number
@@ -23,16 +25,33 @@ export class Buyers {
   #ordered = 0
   #lastMs = performance.now()
   #longestGapMs = 0
+  readonly #linesOf: () => Lines
   #watching = 0
+  #confirmed = 0
   #enough = false
 
-  constructor({ url, drop, tokens }: { url: string; drop: string; tokens: readonly string[] }) {
+  /** `linesOf`: what the next one buys; one M if nothing is said. */
+  constructor({
+    url,
+    drop,
+    tokens,
+    linesOf,
+  }: {
+    url: string
+    drop: string
+    tokens: readonly string[]
+    linesOf?: () => Lines
+  }) {
+    this.#linesOf = linesOf ?? (() => [{ sku: 'M', qty: 1 }])
     this.#fans = tokens.map(
       (token) =>
         new Fan(
           {
             ...{ urls: [url], token, drop },
-            told: (what, _, sinceMeantMs) => what === 'accepted' && this.#told(sinceMeantMs),
+            told: (what, _, sinceMeantMs) => {
+              if (what === 'accepted') this.#told(sinceMeantMs)
+              if (what === 'confirmed') this.#confirmed += 1
+            },
             refused: () => undefined,
             retried: () => undefined,
             watching: () => {
@@ -56,7 +75,7 @@ export class Buyers {
       await pause(Math.max(0, meantMs - performance.now()))
       this.#ordered += 1
       const fan = this.#fans[this.#ordered % this.#fans.length]
-      void fan?.order(`${this.#run}-${this.#ordered}`, [{ sku: 'M', qty: 1 }], meantMs)
+      void fan?.order(`${this.#run}-${this.#ordered}`, this.#linesOf(), meantMs)
     }
   }
 
@@ -70,6 +89,11 @@ export class Buyers {
     this.#accepted = 0
     this.#longestGapMs = 0
     this.#lastMs = performance.now()
+  }
+
+  /** Of all times: orders, and how many of them are known to be confirmed. */
+  get outcomes(): { ordered: number; confirmed: number } {
+    return { ordered: this.#ordered, confirmed: this.#confirmed }
   }
 
   figures(): BuyersFigures {

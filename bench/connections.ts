@@ -7,7 +7,8 @@
  * of them and all, after a forced collection each time, so that what a process has grown to anyway does not count;
  * beside it stands the same slope of a process that only holds sockets of the same library. Then all networks are cut in
  * the same moment and everybody comes back by ticket and position, after the client's own random times, while others
- * go on ordering from the drop they watch. Exit code 0: every bar met.
+ * go on ordering from the drop they watch. How late the node's loop was then stands beside the same of the process that
+ * only holds sockets, and beside the time for which others had the processors. Exit code 0: every bar met.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,7 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Audiences } from './audiences.ts'
 import { Buyers } from './buyers.ts'
-import { cpuMs } from './cpu.ts'
+import { cpuMs, type OnProcessor, onProcessor } from './cpu.ts'
 import { type Ground, openGround } from './ground.ts'
 import { type LoopDelays, NodeProbe } from './node-probe.ts'
 import { number, report } from './report.ts'
@@ -46,6 +47,7 @@ interface Reconnect {
   lastMs: number
   halfMs: number
   loop: LoopDelays
+  node: OnProcessor
   accepted: number
   receiptP50Ms: number
   receiptP99Ms: number
@@ -63,7 +65,7 @@ const { values: said } = parseArgs({
 })
 const [sockets, processes, orders] = [number(said.sockets, 2), number(said.processes), number(said.orders)]
 
-const raw = await measureRaw()
+const { cut: rawCut, ...raw } = await measureRaw()
 const probed = await NodeProbe.option()
 const ground = await openGround({
   nodes: 1,
@@ -79,7 +81,7 @@ try {
   const drop = await ground.creator.openDrop(['M'], STOCK)
   const tokens = await ground.fanTokens(sockets)
   joined = await slope(ground.cluster?.nodes[0]?.pid ?? 0, probe, audiences, ground.socketUrls[0] ?? '', drop, tokens)
-  reconnect = await comeBack(ground, probe, drop)
+  reconnect = await comeBack(ground, probe, drop, ground.cluster?.nodes[0]?.pid ?? 0)
 } finally {
   // Whoever is looked into waits with its end until nobody looks.
   probe.close()
@@ -122,6 +124,11 @@ const rows: Row[] = [
     ...bar(`under ${ms(LOOP_P99_MAX_MS)}`, reconnect.loop.p99Ms < LOOP_P99_MAX_MS),
   },
   { what: '  at worst', value: ms(reconnect.loop.maxMs) },
+  { what: '  of the bare sockets’ process: p99, at worst', value: `${ms(rawCut.p99Ms)}, ${ms(rawCut.maxMs)}` },
+  {
+    what: '  the node had a processor, and waited for one',
+    value: `${ms(reconnect.node.ranMs)}, ${ms(reconnect.node.waitedMs)}`,
+  },
   {
     what: '  orders accepted meanwhile',
     value: whole(reconnect.accepted),
@@ -133,11 +140,11 @@ const rows: Row[] = [
 report(
   `connections: ${whole(sockets)} sockets on one node`,
   rows,
-  { sockets, processes, orders, raw, joined, reconnect },
+  { sockets, processes, orders, raw, rawCut, joined, reconnect },
   { json: said.json, out: said.out },
 )
 
-async function measureRaw(): Promise<Slope> {
+async function measureRaw(): Promise<Slope & { cut: LoopDelays }> {
   const here = import.meta.url
   const file = fileURLToPath(new URL(here.endsWith('.ts') ? './raw-node.ts' : './raw-node.js', here))
   const { port, flag } = await NodeProbe.option()
@@ -157,8 +164,11 @@ async function measureRaw(): Promise<Slope> {
     const probe = await NodeProbe.into(port)
     const url = `${listening.replace('http', 'ws')}/ws`
     const figures = await slope(child.pid ?? 0, probe, audiences, url, '', Array<string>(sockets).fill(''))
+    await probe.watchLoop()
+    await audiences.all(() => ({ do: 'cut' }))
+    const cut = await probe.loopDelays()
     probe.close()
-    return figures
+    return { ...figures, cut }
   } finally {
     audiences.close()
     child.kill('SIGKILL')
@@ -190,14 +200,21 @@ async function slope(
   }
 }
 
-async function comeBack({ socketUrls, fanTokens }: Ground, probe: NodeProbe, drop: string): Promise<Reconnect> {
+async function comeBack(
+  { socketUrls, fanTokens }: Ground,
+  probe: NodeProbe,
+  drop: string,
+  pid: number,
+): Promise<Reconnect> {
   const buyers = new Buyers({ url: socketUrls[0] ?? '', drop, tokens: await fanTokens(BUYERS) })
   try {
     await buyers.order(orders, AFTER_MS)
     buyers.forget()
     await probe.watchLoop()
+    const before = onProcessor(pid)
     const buying = buyers.order(orders, BACK_WITHIN_MS)
     const { here, recovered, backMs, tookMs } = await audiences.all(() => ({ do: 'cut' }))
+    const after = onProcessor(pid)
     buyers.enough()
     await buying
     await new Promise((resolve) => setTimeout(resolve, AFTER_MS))
@@ -210,6 +227,7 @@ async function comeBack({ socketUrls, fanTokens }: Ground, probe: NodeProbe, dro
         halfMs: sorted[Math.floor(sorted.length / 2)] ?? tookMs,
       },
       loop: await probe.loopDelays(),
+      node: { ranMs: after.ranMs - before.ranMs, waitedMs: after.waitedMs - before.waitedMs },
       ...buyers.figures(),
     }
   } finally {

@@ -15,6 +15,22 @@ export function cpuMs(pid: number): number {
     .reduce((total, one) => total + one.cpuMs, 0)
 }
 
+/** Of a process' first thread, which in Node is the one that runs the loop. */
+export interface OnProcessor {
+  ranMs: number
+  /** It could have gone on, and others had the processors: what the machine, not the process, makes late. */
+  waitedMs: number
+}
+
+export function onProcessor(pid: number): OnProcessor {
+  try {
+    const [ran = 0, waited = 0] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ').map(Number)
+    return { ranMs: ran / 1e6, waitedMs: waited / 1e6 }
+  } catch {
+    return { ranMs: Number.NaN, waitedMs: Number.NaN } // not Linux
+  }
+}
+
 function processes(): { pid: number; parent: number; cpuMs: number }[] {
   try {
     return readdirSync('/proc')

@@ -1,11 +1,13 @@
 /**
- * Does a drop's start cost the same whoever follows? `npx tsx bench/followers.ts <database url> [followers]`
+ * Does a drop's start cost the same whoever follows?
+ *
+ *   npm run livedrop -- bench followers <url of an empty database> [followers] [--json] [--out file]
  *
  * Two creators in an empty database, one with 10 followers and one with as many as asked for (a million if not said).
  * Drops of both are opened in turn, and what each opening wrote is counted and timed; then the first pages of the
  * celebrity's followers and of a fan's inbox are read. PASS or FAIL by the bars of the design.
  */
-import { argv, exit } from 'node:process'
+import { parseArgs } from 'node:util'
 import type { CreatorId, DropId, Sku, UserId } from '../protocol/ids.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
 import { Products } from '../storage/catalog/products.ts'
@@ -16,7 +18,8 @@ import { migrate } from '../storage/migrate.ts'
 import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
 import { connectPostgres, type Sql } from '../storage/postgres.ts'
 import { newHistogram, percentiles, recordMs } from './histogram.ts'
-import { ms, type Row, renderTable, whole } from './table.ts'
+import { number, report } from './report.ts'
+import { ms, type Row, whole } from './table.ts'
 
 const FEW = 10
 const DROPS = 200
@@ -24,15 +27,13 @@ const READS = 500
 const TIME_RATIO_MAX = 1.2
 const PAGE_P99_MS = 20
 
-async function main(url: string, many: number): Promise<boolean> {
+async function measure(url: string, many: number): Promise<Row[]> {
   const { sql, close } = connectPostgres(url, { max: 2, name: 'livedrop-bench', statementMs: 600_000 })
   try {
     await migrate(sql)
     const [small, large] = [await creatorWith(sql, 'small', FEW), await creatorWith(sql, 'large', many)]
     await sql.unsafe('analyze')
-    const rows = [...(await openings(sql, small, large)), ...(await pages(sql, large))]
-    console.log(renderTable(`opening a drop: ${FEW} followers and ${whole(many)}`, rows))
-    return rows.every((row) => row.pass !== false)
+    return [...(await openings(sql, small, large)), ...(await pages(sql, large))]
   } finally {
     await close()
   }
@@ -136,9 +137,20 @@ async function pages(sql: Sql, large: CreatorId): Promise<Row[]> {
   ]
 }
 
-const [, , url, followers = '1000000'] = argv
+const { values: said, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, out: { type: 'string' } },
+})
+const [url, followers = '1000000'] = positionals
 if (url === undefined) {
-  console.error('usage: npx tsx bench/followers.ts <database url of an empty database> [followers]')
-  exit(2)
+  console.error('usage: livedrop bench followers <database url of an empty database> [followers] [--json] [--out file]')
+  process.exit(2)
 }
-exit((await main(url, Number(followers))) ? 0 : 1)
+const many = number(followers)
+const rows = await measure(url, many)
+report(
+  `opening a drop: ${FEW} followers and ${whole(many)}`,
+  rows,
+  { few: FEW, many, rows },
+  { json: said.json, out: said.out },
+)

@@ -1,7 +1,7 @@
 /**
  * The ceiling of one room: how many orders a second the ledger accepts, one batch in flight, at several batch sizes.
  *
- *   npx tsx bench/ledger.ts [--json] [--seconds 2] [--batches 1,8,64]
+ *   npm run livedrop -- bench ledger [--seconds 2] [--batches 1,8,64] [--json] [--out file]
  *
  * Against REDIS_URL, or a private Redis with the settings that `accepted` needs (appendfsync always). Every order is a new
  * one of a new buyer, checked against fence, key, limit and stock, and written to the log: the most expensive case.
@@ -18,6 +18,8 @@ import { RedisLeases } from '../storage/leases/redis-leases.ts'
 import { keysUnder } from '../storage/ledger/keys.ts'
 import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
 import { checkRedisSettings, connectRedis, type RedisConnection } from '../storage/redis.ts'
+import { report } from './report.ts'
+import { type Row, whole } from './table.ts'
 
 interface Measured {
   batch: number
@@ -39,6 +41,7 @@ const GAIN_AT_LEAST = 2
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
+    out: { type: 'string' },
     seconds: { type: 'string', default: '2' },
     batches: { type: 'string', default: '1,8,32,64,128,256' },
   },
@@ -57,7 +60,13 @@ try {
     process.stderr.write(`${row.ordersPerSecond.toLocaleString('en')} orders/s\n`)
     measured.push(row)
   }
-  report(measured, settings.answer === 'checked' && settings.unsafe.length === 0)
+  const isDurable = settings.answer === 'checked' && settings.unsafe.length === 0
+  report(
+    'ledger: one room, one batch at a time',
+    rowsOf(measured, isDurable),
+    { isDurable, measured },
+    { json: values.json, out: values.out },
+  )
 } finally {
   await redis.close()
   await server.stop()
@@ -145,24 +154,20 @@ async function scriptUs(connection: RedisConnection): Promise<number> {
   return Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(stats)?.[1] ?? 0)
 }
 
-function report(rows: Measured[], durable: boolean): void {
-  const slowest = Math.min(...rows.map(({ ordersPerSecond }) => ordersPerSecond))
-  const fastest = Math.max(...rows.map(({ ordersPerSecond }) => ordersPerSecond))
-  const gain = Number((fastest / slowest).toFixed(1))
-  const pass = rows.length < 2 || gain >= GAIN_AT_LEAST
-  if (!pass) process.exitCode = 1
-
-  if (values.json) {
-    console.log(JSON.stringify({ bench: 'ledger', durable, gain, pass, rows }, null, 2))
-    return
-  }
-  console.log('  batch   orders/s     p50 ms     p99 ms   in Redis us/order')
-  for (const { batch, ordersPerSecond, p50Ms, p99Ms, redisUsPerOrder } of rows) {
-    const cells = [ordersPerSecond.toLocaleString('en'), p50Ms.toFixed(2), p99Ms.toFixed(2)]
-    console.log(
-      `${String(batch).padStart(7)}${cells.map((cell) => cell.padStart(11)).join('')}${String(redisUsPerOrder).padStart(20)}`,
-    )
-  }
-  console.log(`Redis settings: ${durable ? 'safe (appendfsync always, noeviction)' : 'NOT what accepted needs'}`)
-  console.log(`batching gains ${gain}x, asked for ${GAIN_AT_LEAST}x: ${pass ? 'PASS' : 'FAIL'}`)
+function rowsOf(measured: readonly Measured[], isDurable: boolean): Row[] {
+  const rates = measured.map(({ ordersPerSecond }) => ordersPerSecond)
+  const gain = Math.max(...rates) / Math.min(...rates)
+  return [
+    ...measured.flatMap(({ batch, ordersPerSecond, p50Ms, p99Ms, redisUsPerOrder }): Row[] => [
+      { what: `batches of ${batch}: orders/s`, value: whole(ordersPerSecond) },
+      { what: '  p50, p99 of a batch', value: `${p50Ms.toFixed(2)} ms, ${p99Ms.toFixed(2)} ms` },
+      { what: '  in Redis, an order', value: `${redisUsPerOrder} us` },
+    ]),
+    {
+      what: 'batching gains',
+      value: `${gain.toFixed(1)}x`,
+      ...(measured.length < 2 ? {} : { bar: `at least ${GAIN_AT_LEAST}x`, pass: gain >= GAIN_AT_LEAST }),
+    },
+    { what: 'settings of Redis', value: isDurable ? 'safe' : 'NOT what `accepted` needs' },
+  ]
 }

@@ -1,18 +1,18 @@
 /**
  * The storm: many live sockets order one drop at its opening, and an audit proves what came of it.
  *
- *   npm run storm -- [--form rush|steady] [--sockets 1000] [--nodes 1] [--kill-owner-after-ms 1000 | --drain-owner-after-ms 1000] …
+ *   npm run storm -- [--form rush|steady] [--sockets 1000] [--processes 1] [--nodes 1] [--skus 3] [--stock 100] [--limit 2]
+ *     [--rush-ms 2000 | --duration-ms 10000 --in-flight 2] [--json] [--out file]
+ *     [--kill-owner-after-ms 1000 | --drain-owner-after-ms 1000]
  *
  * `rush` is a real opening: a few hundred units, each fan orders once, within two seconds. `steady` is a closed loop on
  * stock without end, for throughput, with two orders of each fan on their way. Exit code 0: nothing oversold, nothing lost, every bar met.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openGround } from './ground.ts'
+import { report } from './report.ts'
 import { type Progress, type StormOptions, type StormResult, storm } from './storm-run.ts'
 import { stormRows } from './storm-table.ts'
-import { renderTable } from './table.ts'
 
 const { values: said } = parseArgs({
   options: {
@@ -62,19 +62,11 @@ try {
   await ground.close()
 }
 
-const rows = stormRows(result)
-if (said.out !== undefined) {
-  mkdirSync(dirname(said.out), { recursive: true })
-  writeFileSync(said.out, JSON.stringify(result, null, 2))
-}
-if (said.json) console.log(JSON.stringify(result, null, 2))
-else {
-  if (process.stdout.isTTY) process.stdout.write('\r\x1b[K')
-  console.log(`\n${renderTable(`Storm (${options.form}), ${options.sockets} sockets`, rows)}`)
-}
-const passed = rows.every((row) => row.pass !== false)
-say(passed ? '\nPASS' : '\nFAIL')
-process.exitCode = passed ? 0 : 1
+if (!said.json && process.stdout.isTTY) process.stdout.write('\r\x1b[K')
+report(`Storm (${options.form}), ${options.sockets} sockets`, stormRows(result), result, {
+  json: said.json,
+  out: said.out,
+})
 
 function showProgress({ phase, watching, accepted, confirmed, refused }: Progress): void {
   const line = `${phase.padEnd(9)}  watching ${watching}  accepted ${accepted}  confirmed ${confirmed}  refused ${refused}`

@@ -10,11 +10,14 @@ export function renderTable(title: string, rows: readonly Row[]): string {
   const wide = Math.max(...rows.map((row) => row.what.length))
   const wideValue = Math.max(...rows.map((row) => row.value.length))
   const lines = rows.map((row) => {
-    const verdict = row.pass === undefined ? '' : row.pass ? '  PASS' : '  FAIL'
     const bar = row.bar === undefined ? '' : `  ${row.bar}`
-    return `  ${row.what.padEnd(wide)}  ${row.value.padStart(wideValue)}${bar}${verdict}`
+    return `  ${row.what.padEnd(wide)}  ${row.value.padStart(wideValue)}${bar}  ${verdictOf(row)}`.trimEnd()
   })
   return [title, '-'.repeat(Math.max(title.length, wide + wideValue + 4)), ...lines].join('\n')
+}
+
+export function verdictOf({ pass }: Row): '' | 'PASS' | 'FAIL' {
+  return pass === undefined ? '' : pass ? 'PASS' : 'FAIL'
 }
 
 export const whole = (figure: number): string => Math.round(figure).toLocaleString('en-US')

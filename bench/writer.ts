@@ -2,11 +2,14 @@
  * How many orders a second become rows: the drop book's `write` alone, no ledger and no sockets.
  *
  * One line of batches as a room's relay sends them, one after the other, every order from another buyer; then four drops
- * at once, to see what the database has left. `npx tsx bench/writer.ts <database url> [orders per run]` against a server
- * of your own: it makes a database, and drops it again.
+ * at once, to see what the database has left.
+ *
+ *   npm run livedrop -- bench writer <database url> [orders per run] [--json] [--out file]
+ *
+ * Against a server of your own: it makes a database, and drops it again.
  */
 import { randomUUID } from 'node:crypto'
-import { argv, exit } from 'node:process'
+import { parseArgs } from 'node:util'
 import type { CreatorId, DropId, IdempotencyKey, Sku, UserId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
 import { orderIdOf } from '../rooms/order-id.ts'
@@ -17,11 +20,20 @@ import { Drops } from '../storage/drops/drops.ts'
 import { migrate } from '../storage/migrate.ts'
 import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
 import { connectPostgres, type Sql } from '../storage/postgres.ts'
+import { number, report } from './report.ts'
+import { whole } from './table.ts'
 
 const BATCHES = [64, 256, 512]
 const AT_ONCE = [1, 4]
 
-async function main(url: string, orders: number): Promise<void> {
+interface Measured {
+  batch: number
+  dropsAtOnce: number
+  ordersPerSecond: number
+  msPerBatch: number
+}
+
+async function measure(url: string, orders: number): Promise<Measured[]> {
   const admin = connectPostgres(url, { max: 1, name: 'bench-writer' })
   const name = `bench_${randomUUID().replaceAll('-', '').slice(0, 12)}`
   await admin.sql.unsafe(`create database ${name}`)
@@ -33,16 +45,16 @@ async function main(url: string, orders: number): Promise<void> {
     const plan = await shop(sql)
     await run(sql, await plan(), 512, 20_000) // warm: pages, plans, the compiler
 
-    console.log('batch  drops at once  orders/s  ms per batch')
+    const measured: Measured[] = []
     for (const atOnce of AT_ONCE) {
       for (const batch of BATCHES) {
         const drops = await Promise.all(Array.from({ length: atOnce }, plan))
         const ms = Math.max(...(await Promise.all(drops.map((drop) => run(sql, drop, batch, orders / atOnce)))))
-        const perSecond = Math.round((orders / ms) * 1000)
-        const perBatch = ((ms * batch) / (orders / atOnce)).toFixed(1)
-        console.log(`${batch}`.padStart(5), `${atOnce}`.padStart(14), `${perSecond}`.padStart(9), perBatch.padStart(13))
+        const ordersPerSecond = Math.round((orders / ms) * 1_000)
+        measured.push({ batch, dropsAtOnce: atOnce, ordersPerSecond, msPerBatch: (ms * batch) / (orders / atOnce) })
       }
     }
+    return measured
   } finally {
     await close()
     await admin.sql.unsafe(`drop database ${name} with (force)`)
@@ -98,9 +110,22 @@ function entry(drop: DropId, seq: number): Entry {
   return { kind: 'order', position: { epoch: 1, seq }, atMs: Date.now(), ...claim }
 }
 
-const [, , url, orders = '50000'] = argv
+const { values: said, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, out: { type: 'string' } },
+})
+const [url, orders = '50000'] = positionals
 if (url === undefined) {
-  console.error('usage: npx tsx bench/writer.ts <database url> [orders per run]')
-  exit(2)
+  console.error('usage: livedrop bench writer <database url> [orders per run] [--json] [--out file]')
+  process.exit(2)
 }
-await main(url, Number(orders))
+const measured = await measure(url, number(orders))
+report(
+  `writer: ${whole(number(orders))} orders a run`,
+  measured.map(({ batch, dropsAtOnce, ordersPerSecond, msPerBatch }) => ({
+    what: `batches of ${batch}, ${dropsAtOnce === 1 ? 'one drop' : `${dropsAtOnce} drops at once`}`,
+    value: `${whole(ordersPerSecond)} orders/s, ${msPerBatch.toFixed(1)} ms a batch`,
+  })),
+  { measured },
+  { json: said.json, out: said.out },
+)

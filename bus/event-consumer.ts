@@ -13,6 +13,6 @@ export interface Taken {
 }
 
 export interface EventConsumer {
-  /** `nothing`: no event within `waitMs`. `away`: the stream could not be asked. */
+  /** `nothing`: no event within `waitMs`, none now if it is 0. `away`: the stream could not be asked. */
   take(waitMs: number): Promise<Taken | 'nothing' | 'away'>
 }

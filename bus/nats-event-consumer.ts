@@ -29,8 +29,8 @@ const NS_PER_MS = 1_000_000
 const CREATE_WITHIN_MS = 2_000
 /** Over the server's own limit, so that its answer normally comes first. */
 const SILENCE_MS = 1_000
-/** Events in work at once, over all nodes. */
-const IN_WORK_MAX = 64
+/** Events in work at once, over all nodes; those whose end was lost with a link are among them until they come again. */
+const IN_WORK_MAX = 256
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -41,7 +41,7 @@ export class NatsEventConsumer implements EventConsumer {
   #lostAfter: number | undefined
 
   constructor(options: NatsEventConsumerOptions) {
-    this.#options = { ackWithinMs: 30_000, ...options }
+    this.#options = { ackWithinMs: 10_000, ...options }
     options.stream.onLost((lastSeq) => {
       this.#lostAfter = Math.min(this.#lostAfter ?? lastSeq, lastSeq)
       this.#there = false
@@ -54,7 +54,8 @@ export class NatsEventConsumer implements EventConsumer {
     if (!this.#there) return 'away'
 
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${subjects.eventStream}.${durable}`
-    const question = bytes(JSON.stringify({ batch: 1, expires: waitMs * NS_PER_MS }))
+    const patience = waitMs === 0 ? { no_wait: true } : { expires: waitMs * NS_PER_MS }
+    const question = bytes(JSON.stringify({ batch: 1, ...patience }))
     const pulled = await bus.pull(subject, question, waitMs + SILENCE_MS)
     if (pulled.heard !== 'answer') {
       this.#there = false
@@ -79,20 +80,15 @@ export class NatsEventConsumer implements EventConsumer {
     } catch {
       return false // the stream says so itself, and is asked again
     }
-    const known = await this.#known()
-    if (known === 'away') return false
-
     const lostAfter = this.#lostAfter
-    // As it is: one that once began where the stream was cut is refused to be asked for as one that begins at the start.
-    if (known !== undefined && lostAfter === undefined) return true
-    const start = lostAfter === undefined ? undefined : await this.#forget(lostAfter, known)
+    const start = lostAfter === undefined ? await this.#begun() : await this.#forget(lostAfter)
     if (start === 'away') return false
 
     const configuration = {
       stream_name: subjects.eventStream,
       config: {
         durable_name: durable,
-        ...(start === undefined
+        ...(start === 'first'
           ? { deliver_policy: 'all' }
           : { deliver_policy: 'by_start_sequence', opt_start_seq: start }),
         ack_policy: 'explicit',
@@ -107,23 +103,25 @@ export class NatsEventConsumer implements EventConsumer {
     return isMade
   }
 
-  /** What JetStream says of the consumer; undefined when there is none. */
-  async #known(): Promise<Readonly<Record<string, unknown>> | undefined | 'away'> {
+  /** Where the consumer began that is there, perhaps made by another node: JetStream takes it only as it is. */
+  async #begun(): Promise<number | 'first' | 'away'> {
     const { bus, subjects, durable } = this.#options
-    const subject = `$JS.API.CONSUMER.INFO.${subjects.eventStream}.${durable}`
-    const asked = await bus.ask(subject, bytes(''), CREATE_WITHIN_MS)
+    const asked = await bus.ask(`$JS.API.CONSUMER.INFO.${subjects.eventStream}.${durable}`, bytes(''), CREATE_WITHIN_MS)
     if (asked.heard !== 'answer') return 'away'
 
-    const answer = readAnswer(asked.body)
-    return answer?.error === undefined ? answer : undefined
+    const start = fieldsOf(readAnswer(asked.body)?.config)?.opt_start_seq
+    return isWhole(start) && start > 0 ? start : 'first'
   }
 
   /** Ends the consumer. Answers where to begin anew: behind what is done with, and not behind where the stream was cut. */
-  async #forget(lostAfter: number, known: Readonly<Record<string, unknown>> | undefined): Promise<number | 'away'> {
+  async #forget(lostAfter: number): Promise<number | 'away'> {
     const { bus, subjects, durable } = this.#options
-    const done = fieldsOf(known?.ack_floor)?.stream_seq
-    const subject = `$JS.API.CONSUMER.DELETE.${subjects.eventStream}.${durable}`
-    const deleted = await bus.ask(subject, bytes(''), CREATE_WITHIN_MS)
+    const path = `${subjects.eventStream}.${durable}`
+    const asked = await bus.ask(`$JS.API.CONSUMER.INFO.${path}`, bytes(''), CREATE_WITHIN_MS)
+    if (asked.heard !== 'answer') return 'away'
+
+    const done = fieldsOf(readAnswer(asked.body)?.ack_floor)?.stream_seq
+    const deleted = await bus.ask(`$JS.API.CONSUMER.DELETE.${path}`, bytes(''), CREATE_WITHIN_MS)
     if (deleted.heard !== 'answer') return 'away'
 
     return 1 + Math.min(lostAfter, isWhole(done) ? done : 0)

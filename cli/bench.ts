@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { defineCommand } from 'citty'
 import { BadCall, orFail } from './outcome.ts'
 
-const BENCHES = ['storm', 'ledger', 'writer', 'followers', 'http', 'connections', 'start'] as const
+const BENCHES = ['storm', 'ledger', 'writer', 'followers', 'http', 'connections', 'start', 'slow-readers'] as const
 
 export const benchCommand = defineCommand({
   meta: { name: 'bench', description: `Measure: ${BENCHES.join(', ')}` },

@@ -1,4 +1,7 @@
-/** `livedrop doctor`: checks every dependency and setting, and explains what is wrong with each. Exit code 1 if any is. */
+/**
+ * `livedrop doctor`: checks every dependency and setting, and explains what is wrong with each. Exit code 1 if any is; what
+ * works and should not be left so is a warning.
+ */
 import { defineCommand } from 'citty'
 import pc from 'picocolors'
 import { NatsBus } from '../bus/nats-bus.ts'
@@ -14,10 +17,12 @@ import { checkPostgresSettings, connectPostgres } from '../storage/postgres.ts'
 import { checkRedisSettings, connectRedis } from '../storage/redis.ts'
 import { orFail } from './outcome.ts'
 import { dataArg, environment, jsonArg } from './settings.ts'
+import { examineUsers } from './store-users.ts'
 
 interface Check {
   what: string
   ok: boolean
+  warns?: true
   says: string
 }
 
@@ -30,8 +35,9 @@ export const doctorCommand = defineCommand({
   run: ({ args }) =>
     orFail(async () => {
       const checks = await examine(args.data)
-      for (const { what, ok, says } of args.json ? [] : checks) {
-        console.log(`${ok ? pc.green('ok ') : pc.red('BAD')}  ${what.padEnd(20)} ${says}`)
+      for (const { what, ok, warns, says } of args.json ? [] : checks) {
+        const word = ok ? (warns ? pc.yellow('WARN') : pc.green('ok  ')) : pc.red('BAD ')
+        console.log(`${word} ${what.padEnd(20)} ${says}`)
       }
       if (args.json) console.log(JSON.stringify(checks, null, 2))
       if (checks.some((check) => !check.ok)) process.exitCode = 1
@@ -58,7 +64,10 @@ async function examine(dataDir: string): Promise<Check[]> {
       limits(config),
       tls(config),
     )
-    return [...checks, ...(await Promise.all([redis(config), nats(config), postgres(config)]))]
+    checks.push(...(await Promise.all([redis(config), nats(config), postgres(config)])))
+    // The addresses of the local stack are its owner's; its nodes have users of their own.
+    const isOwners = state !== undefined && config.redisUrl === state.urls.redisUrl
+    return isOwners ? checks : [...checks, ...(await users(config))]
   } catch (cause) {
     return [...checks, { what: 'settings', ok: false, says: cause instanceof Error ? cause.message : String(cause) }]
   }
@@ -141,6 +150,11 @@ async function postgres({ databaseUrl }: Config): Promise<Check> {
       await close()
     }
   })
+}
+
+async function users(config: Config): Promise<Check[]> {
+  const found = await examineUsers(config, NATS_WITHIN_MS)
+  return found.map(({ what, isLeast, says }) => ({ what, ok: true, ...(isLeast ? {} : { warns: true }), says }))
 }
 
 async function check(what: string, look: () => Promise<string>): Promise<Check> {

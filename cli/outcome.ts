@@ -22,6 +22,9 @@ function lineOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   if (!(cause instanceof Fault)) return cause.message
 
-  const facts = Object.entries(cause.facts).map(([name, value]) => `${name} ${String(value)}`)
+  const isSaid = (value: unknown) => [value].flat().every((one) => cause.message.includes(String(one)))
+  const facts = Object.entries(cause.facts).flatMap(([name, value]) =>
+    isSaid(value) ? [] : `${name} ${String(value)}`,
+  )
   return facts.length === 0 ? cause.message : `${cause.message} (${facts.join(', ')})`
 }

@@ -8,7 +8,7 @@ import { Accounts, ROLES } from '../storage/accounts/accounts.ts'
 import { StandingBook } from '../storage/accounts/standings.ts'
 import { connectPostgres } from '../storage/postgres.ts'
 import { BadCall, orFail } from './outcome.ts'
-import { configOf, dataArg } from './settings.ts'
+import { dataArg, databaseUrlOf } from './settings.ts'
 
 export const roleCommand = defineCommand({
   meta: { name: 'role', description: 'Give an account a role: how the first admin comes to be' },
@@ -23,7 +23,7 @@ export const roleCommand = defineCommand({
       const role = ROLES.find((one) => one === args.role)
       if (role === undefined) throw new BadCall(`the role is one of ${ROLES.join(', ')}`)
 
-      const { sql, close } = connectPostgres(configOf(args.data).databaseUrl, { max: 1, name: 'livedrop-role' })
+      const { sql, close } = connectPostgres(databaseUrlOf(args.data), { max: 1, name: 'livedrop-role' })
       try {
         const account = await new Accounts(sql).byEmail(args.email)
         if (account === undefined) throw new BadCall(`no account has the e-mail address ${args.email}`)

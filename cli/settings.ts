@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Config, readConfig } from '../server/config.ts'
+import { type Config, readConfig, readDatabaseUrl } from '../server/config.ts'
 import { readState } from '../stack/state.ts'
 import { BadCall } from './outcome.ts'
 
@@ -31,6 +31,14 @@ export function environment(dataDir: string): Record<string, string | undefined>
     LIVEDROP_JWT_SECRET: readFileSync(join(dataDir, 'node', 'password'), 'utf8').trim(),
     ...process.env,
   }
+}
+
+/** For what works on Postgres alone: nothing else need be set. */
+export function databaseUrlOf(dataDir: string): string {
+  const url = readDatabaseUrl(environment(dataDir))
+  if (url !== undefined) return url
+
+  throw new BadCall(`no database to work on: no stack runs in ${dataDir}, and DATABASE_URL is not set`)
 }
 
 /** Throws `BadCall` when neither says where the stores are. */

@@ -112,7 +112,7 @@ export class Directory {
    * nobody could ask for the journal either.
    */
   giveUp(): void {
-    this.#givingUp ??= passAll(this.drops(), (drop) => this.#giveUp(drop)).finally(() => {
+    this.#givingUp ??= passAll(this.drops(), (drop) => this.#giveUp(drop).catch(this.#notRetired(drop))).finally(() => {
       this.#givingUp = undefined
     })
   }
@@ -285,7 +285,11 @@ export class Directory {
     else kept.quietSinceMs ??= nowMs
     if (kept.quietSinceMs === undefined || nowMs - kept.quietSinceMs < REST_AFTER_MS) return
 
-    this.#retire(drop, 'quiet').catch((cause: unknown) => this.#world.log.error('room.not_retired', { drop, cause }))
+    this.#retire(drop, 'quiet').catch(this.#notRetired(drop))
+  }
+
+  #notRetired(drop: DropId): (cause: unknown) => void {
+    return (cause) => this.#world.log.error('room.not_retired', { drop, cause })
   }
 
   #isUnknown(drop: DropId): boolean {

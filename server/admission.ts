@@ -4,6 +4,7 @@
  */
 import type { UserId } from '../protocol/ids.ts'
 import type { BuyerPace, Log } from '../rooms/ports.ts'
+import type { KnownNetworks } from '../storage/paces/known-networks.ts'
 import type { RedisPaces } from '../storage/paces/redis-paces.ts'
 import { Addresses } from './inbound/addresses.ts'
 import { Doorkeeper } from './inbound/doorkeeper.ts'
@@ -18,8 +19,11 @@ export interface AdmissionWorld {
   limits: Limits
   trustedProxies: readonly string[]
   shared: Pick<RedisPaces, 'take'>
+  known: Pick<KnownNetworks, 'has' | 'add'>
   /** Sockets that are open on this node. */
   sockets(): number
+  /** Of these: who waits to be greeted. */
+  greeting(): number
   loopDelayMs(): number
   monotonicMs(): number
   random(): number
@@ -60,12 +64,13 @@ export function admissionOf(world: AdmissionWorld): Admission {
       handshakes: paces(limits.handshakes),
       limits,
       sockets: world.sockets,
+      greeting: world.greeting,
       loopDelayMs: world.loopDelayMs,
       random: world.random,
       log,
     }),
     signIns: new SignInGuard({
-      shared: world.shared,
+      ...{ shared: world.shared, known: world.known },
       account: paces(limits.passwords),
       network: paces(limits.signIns),
       log,

@@ -104,6 +104,22 @@ export function readConfig(environment: Environment, readFile: (path: string) =>
   }
 }
 
+/** For who works on Postgres alone: undefined where it is not set, and nothing else is looked at. */
+export function readDatabaseUrl(
+  environment: Environment,
+  readFile: (path: string) => string = readText,
+): string | undefined {
+  const { DATABASE_URL, DATABASE_URL_FILE } = environment
+  const { values, objections } = gather({ DATABASE_URL, DATABASE_URL_FILE }, readFile)
+  if (values.DATABASE_URL === undefined && objections.length === 0) return undefined
+
+  const read = environmentSchema.pick({ DATABASE_URL: true }).safeParse(values)
+  if (!read.success) objections.push(...read.error.issues.map((issue) => objectionOf(issue, values)))
+  if (!read.success || objections.length > 0) throw misconfigured(objections)
+
+  return read.data.DATABASE_URL
+}
+
 /** A markdown table of every setting, for people: what `livedrop config docs` prints. */
 export function describeConfig(): string {
   const rows = SETTINGS.map((name) => {

@@ -43,6 +43,7 @@ import { RedisLedger } from '../storage/ledger/redis-ledger.ts'
 import { OrderReader } from '../storage/orders/order-reader.ts'
 import { PostgresDropBook } from '../storage/orders/postgres-drop-book.ts'
 import { Outbox } from '../storage/outbox/outbox.ts'
+import { KnownNetworks } from '../storage/paces/known-networks.ts'
 import { RedisPaces } from '../storage/paces/redis-paces.ts'
 import { readTimeMs } from '../storage/redis.ts'
 import { RedisClock } from '../storage/redis-clock.ts'
@@ -129,7 +130,9 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   const admission = admissionOf({
     ...{ limits: config.limits, trustedProxies: config.trustedProxies, random, log },
     shared: new RedisPaces(readRedis, prefix),
+    known: new KnownNetworks(readRedis, prefix),
     sockets: () => roll.size,
+    greeting: () => gateway.greeting,
     loopDelayMs: () => loopDelay.p99Ms,
     monotonicMs: () => clock.monotonicMs(),
   })
@@ -240,8 +243,8 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   const tokens = new Tokens(issuerKeys ?? ring, { nowMs, judge: standings })
   const tickets = new Tickets(ring, nowMs, standings)
   const outcomes = new Outcomes(readLedger, orders, drops, clock)
-  const cancellations = new Cancellations({ stock, ledger: readLedger, rooms })
-  const gateway = new Gateway({
+  const cancellations = new Cancellations({ stock, outcomes, rooms })
+  const gateway: Gateway = new Gateway({
     ...{ clock, random, log, tokens, tickets, rooms, hub, outcomes, cancellations, roll },
     limits: admission.sessions,
   })

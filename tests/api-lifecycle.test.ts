@@ -240,6 +240,18 @@ describe('giving an order back', () => {
     })
   })
 
+  it('[EE11] of an accepted order is pending, and not unknown, while the ledger is built anew', async () => {
+    const { cancel, rooms, dropId, key } = await sale()
+    const named = `?drop=${dropId}&key=${key}`
+
+    expect(await cancel(undefined, undefined, named)).toMatchObject({ status: 503, body: { code: 'unavailable' } })
+    rooms.set(dropId, {
+      ...{ epoch: 2, seq: 0, batch: 0, phase: 'open', opensAtMs: 0, closesAtMs: null, limitPerBuyer: null },
+      ...{ items: [], nowMs: 1 },
+    })
+    expect((await cancel(undefined, undefined, named)).status).toBe(404)
+  })
+
   it('[E6] leaves its key used: a resend of the order is a duplicate that was cancelled', async () => {
     const { cancel, written, answers, call, fan, dropId, key } = await sale()
     written()

@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
-import { describeConfig, type Environment, readConfig } from '../server/config.ts'
+import { describeConfig, type Environment, readConfig, readDatabaseUrl } from '../server/config.ts'
 import { makeLog } from '../server/log.ts'
 import { SETTINGS } from '../server/settings.ts'
 
@@ -103,6 +103,19 @@ describe('settings', () => {
     expect(said).toHaveLength(1)
     expect(said[0]).toMatch(new RegExp(`^${variable} `))
     expect(said[0]?.toLowerCase()).not.toContain('hunter2')
+  })
+
+  it('[G7] who works on Postgres alone is asked for nothing else, and for that as strictly', () => {
+    const url = 'postgres://livedrop@127.0.0.1/livedrop'
+    const file = () => `${url}\n`
+
+    expect(readDatabaseUrl({ NODE_ENV: 'production', REDIS_URL: 'nonsense', DATABASE_URL: url })).toBe(url)
+    expect(readDatabaseUrl({ DATABASE_URL_FILE: '/run/secrets/database' }, file)).toBe(url)
+    expect(readDatabaseUrl({ DATABASE_URL: '' })).toBeUndefined()
+    expect(() => readDatabaseUrl({ DATABASE_URL: 'mysql://a' })).toThrow('must be a Postgres URL')
+    expect(() => readDatabaseUrl({ DATABASE_URL: url, DATABASE_URL_FILE: '/run/secrets/database' }, file)).toThrow(
+      'is set twice',
+    )
   })
 
   it('[G3] a secret may come from a file, from one place only', () => {

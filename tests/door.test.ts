@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { Addresses } from '../server/inbound/addresses.ts'
-import { Doorkeeper, type DoorLimits, type DoorWorld } from '../server/inbound/doorkeeper.ts'
+import { Doorkeeper, type DoorLimits, type DoorWorld, GREETING_MAX } from '../server/inbound/doorkeeper.ts'
 import { PaceMemory, Paces } from '../server/inbound/paces.ts'
 import { LoopDelay } from '../server/loop-delay.ts'
 import { listen, newApp } from '../server/transports/http-listener.ts'
@@ -17,7 +17,7 @@ function doorOf(limits: Partial<DoorLimits>, world: Partial<DoorWorld> = {}) {
   const said: string[] = []
   const log = { warn: (event: string) => void said.push(event), info: (event: string) => void said.push(event) }
   const keeper = new Doorkeeper({
-    ...{ handshakes: undefined, sockets: () => 0, loopDelayMs: () => 0, random: () => 0.5, log },
+    ...{ handshakes: undefined, sockets: () => 0, greeting: () => 0, loopDelayMs: () => 0, random: () => 0.5, log },
     limits: { ...open, ...limits },
     ...world,
   })
@@ -67,6 +67,18 @@ describe('the door', () => {
     expect([knock(0, 201)?.status, knock(0, 200)]).toEqual([503, undefined])
     expect(said).toEqual(['door.full', 'door.open'])
     expect(knock(10, 0)?.retryAfterMs).toBe(3_500)
+  })
+
+  it('[DD15] is shut with 503 while too many wait to be greeted', () => {
+    let greeting = GREETING_MAX - 1
+    const { keeper, said } = doorOf({}, { greeting: () => greeting })
+
+    expect(keeper.knock('a')).toBeUndefined()
+    greeting += 1
+    expect(keeper.knock('a')).toMatchObject({ status: 503, retryAfterMs: 3_500 })
+    greeting -= 1
+    expect(keeper.knock('a')).toBeUndefined()
+    expect(said).toEqual(['door.full', 'door.open'])
   })
 
   it('[Q11] a loop that was held up shows it', async () => {

@@ -121,11 +121,14 @@ describe('a view', () => {
   it('[H3] hands out the news since any position from which it has all of it', () => {
     const view = new DropView(page, live)
     for (let seq = 6; seq <= 9; seq += 1) view.hear(news(at(3, seq - 1), at(3, seq), left(seq)))
-    const since = (position: Position) => view.missedSince(position)?.map((missed) => missed.news.position.seq)
+    const since = (position: Position) => {
+      const missed = view.missedSince(position)
+      return missed === undefined || missed === 'nothing' ? missed : [missed.message.from, missed.message.position]
+    }
 
-    expect(since(at(3, 5))).toEqual([6, 7, 8, 9])
-    expect(since(at(3, 8))).toEqual([9])
-    expect(since(at(3, 9))).toEqual([])
+    expect(since(at(3, 5))).toEqual([at(3, 5), at(3, 9)])
+    expect(since(at(3, 8))).toEqual([at(3, 8), at(3, 9)])
+    expect(since(at(3, 9))).toBe('nothing')
     expect(since(at(3, 4))).toBeUndefined()
     expect(since(at(2, 99))).toBeUndefined()
     expect(since(at(3, 10))).toBeUndefined()

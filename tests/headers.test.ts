@@ -63,7 +63,7 @@ describe.each([true, false])('where every way in is https: %s', (httpsOnly) => {
       const { status: heard, headers } = await node.call(method, path, knock)
       expect(guardOf(heard, headers), `${method} ${path}`).toEqual(guarded(status, httpsOnly))
     }
-    const { status, headers } = await full.call('GET', '/livez')
+    const { status, headers } = await full.call('GET', '/v1/drops')
     expect(guardOf(status, headers)).toEqual(guarded(503, httpsOnly))
   })
 

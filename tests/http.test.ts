@@ -7,10 +7,11 @@ import { Fault } from '../protocol/faults.ts'
 import type { UserId } from '../protocol/ids.ts'
 import { refuse } from '../server/api/refusal.ts'
 import { answer, type Route, route } from '../server/api/route.ts'
+import { Addresses } from '../server/inbound/addresses.ts'
 import { Tokens } from '../server/inbound/tokens.ts'
 import type { HttpLimits, HttpWorld } from '../server/transports/http.ts'
 import { httpNode } from './builders/http-node.ts'
-import { SECRET } from './builders/rest-world.ts'
+import { restWorld, SECRET } from './builders/rest-world.ts'
 import { BEGINNINGS } from './corpus/beginnings.ts'
 
 const row = {
@@ -45,7 +46,7 @@ const things = endpoint({
 })
 const poke = endpoint({ ...row, method: 'post', path: '/things/:id', key: 'optional', answers: { 200: anything } })
 const secret = endpoint({ ...row, method: 'get', path: '/secret', who: ['admin'], answers: { 200: anything } })
-const work = endpoint({ ...row, method: 'get', path: '/work', answers: { 200: anything } })
+const work = endpoint({ ...row, limit: 'read', method: 'get', path: '/work', answers: { 200: anything } })
 
 function routes(doWork: () => Promise<Record<string, unknown>> = async () => ({})): Route[] {
   return [
@@ -472,6 +473,44 @@ describe('when things go wrong', () => {
 
     await vi.waitFor(() => expect(http.inFlight).toBe(0))
     expect((await call('POST', '/echo', { body: { word: 'yes' } })).status).toBe(200)
+  })
+
+  it('[KK16] bodies that never come take places from their own network only, and no other request’s', async () => {
+    const addresses = new Addresses(['127.0.0.1'])
+    const limits = { inFlight: 2, bodies: 6, bodiesPerNetwork: 4 }
+    const { call, http, port } = await node({ addresses }, limits)
+    const head = `POST /echo HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: 14\r\n`
+    const slow = (network: string) => {
+      const socket = connect(port, '127.0.0.1')
+      socket.write(`${head}X-Forwarded-For: ${network}\r\n\r\n{"wo`)
+      return socket
+    }
+    const echo = (network: string) =>
+      call('POST', '/echo', { body: { word: 'yes' }, headers: { 'x-forwarded-for': network } })
+
+    const flood = Array.from({ length: 4 }, () => slow('203.0.113.1'))
+    await vi.waitFor(() => expect(http.inFlight).toBe(4))
+    expect(await echo('203.0.113.1')).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+    expect((await echo('198.51.100.7')).status).toBe(200)
+    expect((await call('GET', '/work')).status).toBe(200)
+
+    const others = [slow('198.51.100.1'), slow('198.51.100.2')]
+    await vi.waitFor(() => expect(http.inFlight).toBe(6))
+    expect(await echo('198.51.100.7')).toMatchObject({ status: 503, body: { code: 'overloaded' } })
+    expect((await call('GET', '/work')).status).toBe(200)
+
+    flood[0]?.end('rd":"yes"}')
+    for (const socket of [...flood.slice(1), ...others]) socket.destroy()
+    await vi.waitFor(() => expect(http.inFlight).toBe(0))
+    expect((await echo('203.0.113.1')).status).toBe(200)
+  })
+
+  it('[KK16] how the node is can be asked however much it has to do', async () => {
+    const { routes: all, tokens: known } = restWorld()
+    const full = await node({ routes: all, tokens: known }, { inFlight: 0 })
+
+    expect((await full.call('GET', '/livez')).status).toBe(200)
+    expect((await full.call('GET', '/v1/drops')).status).toBe(503)
   })
 
   it('[R14] a client that pipelines is cut off before two answers could change places', async () => {

@@ -15,6 +15,7 @@ import { orderIdOf } from '../rooms/order-id.ts'
 import { DropPages } from '../server/api/drop-pages.ts'
 import { apiRoutes } from '../server/api/routes.ts'
 import { Cancellations } from '../server/inbound/cancellations.ts'
+import type { Outcomes } from '../server/inbound/outcomes.ts'
 import { Accounts } from '../storage/accounts/accounts.ts'
 import { AdminActions } from '../storage/accounts/admin-actions.ts'
 import { SignIns } from '../storage/accounts/sign-ins.ts'
@@ -45,8 +46,10 @@ beforeAll(async () => {
   fake.answers.order = (drop) => ({ verdict: drop === NOWHERE.drop ? 'invalid' : 'accepted' })
   const drops = new Drops(sql)
   const stock = new PostgresStockBook(sql)
-  const ledger = { positions: async (_: DropId, ids: readonly OrderId[]) => ids.map(() => undefined) }
-  cancellations = new Cancellations({ stock, ledger, rooms: fake.world.rooms, secondLookMs: 1 })
+  const outcomes: Pick<Outcomes, 'of'> = {
+    of: async (_, drop, keys) => keys.map((key) => ({ type: 'outcome', drop, key, state: 'unknown' })),
+  }
+  cancellations = new Cancellations({ stock, outcomes, rooms: fake.world.rooms, secondLookMs: 1 })
   const routes = apiRoutes({
     ...fake.world,
     ...{ drops, stock, cancellations, nowMs: Date.now },

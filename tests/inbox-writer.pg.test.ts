@@ -88,7 +88,7 @@ describe('the inbox writer', () => {
     const calls: number[] = []
 
     start((...one) => {
-      calls.push(one[2].length)
+      calls.push(one[0].length)
       return inbox.add(...one)
     })
 
@@ -133,5 +133,32 @@ describe('the inbox writer', () => {
     await confirmed('2', 'ben')
 
     await becomes('ana', 'ben')
+  })
+
+  it('[EE10] writes together what has gathered, and never more than some of it', async () => {
+    const names = Array.from({ length: 40 }, (_, n) => `fan ${n}`)
+    for (const [n, name] of names.entries()) await confirmed(`${n}`, name)
+    const writes: number[] = []
+
+    start((ends) => {
+      writes.push(ends.length)
+      return inbox.add(ends)
+    })
+
+    await becomes(...names)
+    expect(writes).toEqual([1, 2, 4, 8, 16, 9])
+    await vi.waitFor(async () => expect(await inWork()).toBe(0))
+  })
+
+  it('[EE10] lets an event that can never be written hold up no other', async () => {
+    const poison = ask(drop, 'fan 3').orderId
+    const names = Array.from({ length: 12 }, (_, n) => `fan ${n}`)
+    for (const [n, name] of names.entries()) await confirmed(`${n}`, name)
+
+    start((ends) => {
+      return ends.some(({ orderId }) => orderId === poison) ? Promise.reject(new Error('never')) : inbox.add(ends)
+    })
+
+    await becomes(...names.filter((name) => name !== 'fan 3'))
   })
 })

@@ -107,14 +107,12 @@ describe('the inbox', () => {
   it('[Y13] holds the ends of my orders once, however often they are told, and of nobody else’s', async () => {
     const { drop, creator } = await planDrop(database.sql)
     const { orderId } = ask(drop, 'ana')
-    const ends = [
-      { user: ana.user, orderId },
-      { user: creator as string as UserId, orderId: ask(drop, 'other').orderId },
-    ]
+    const confirmed = { user: ana.user, orderId, drop, kind: 'order_confirmed' }
+    const other = { ...confirmed, user: creator as string as UserId, orderId: ask(drop, 'other').orderId }
 
-    expect(await inbox.add(drop, 'order_confirmed', ends)).toBe(2)
-    expect(await inbox.add(drop, 'order_confirmed', ends)).toBe(0)
-    expect(await inbox.add(drop, 'order_cancelled', ends.slice(0, 1))).toBe(1)
+    expect(await inbox.add([confirmed, other, confirmed])).toBe(2)
+    expect(await inbox.add([confirmed, other])).toBe(0)
+    expect(await inbox.add([{ ...confirmed, kind: 'order_cancelled' }])).toBe(1)
 
     const { items } = (await list()).body
     expect(items.map((item: { kind: string }) => item.kind)).toEqual(['order_cancelled', 'order_confirmed'])
@@ -128,8 +126,9 @@ describe('the inbox', () => {
       await followedSince(creator, '2030-01-01T00:00:00Z')
       await event(creator, drop, 'low_stock', time)
       await event(creator, drop, 'sold_out', '2030-02-02T00:00:00.002Z')
-      await inbox.add(drop, 'order_confirmed', [{ user: ana.user, orderId: ask(drop, 'ana').orderId }])
-      await inbox.add(drop, 'order_cancelled', [{ user: ana.user, orderId: ask(drop, 'ana').orderId }])
+      const mine = { user: ana.user, orderId: ask(drop, 'ana').orderId, drop }
+      await inbox.add([{ ...mine, kind: 'order_confirmed' }])
+      await inbox.add([{ ...mine, kind: 'order_cancelled' }])
     }
     await database.sql`update notifications set at = ${time}::text::timestamptz where user_id = ${ana.user}`
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { connect as connectNats, type NatsError } from 'nats'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { examineUsers } from '../cli/store-users.ts'
 import { readConfig } from '../server/config.ts'
 import { Tokens } from '../server/inbound/tokens.ts'
 import { removeDataFolder, temporaryDataFolder } from '../stack/data-folder.ts'
@@ -155,6 +156,16 @@ describe('a node with users of its own', () => {
     ]) {
       await expect(sql.unsafe(text), text).rejects.toThrow(/permission denied|must be owner/)
     }
+  })
+
+  it('[KK12] is what `livedrop doctor` finds nothing too much with', async () => {
+    const found = await examineUsers(readConfig(env), 3_000)
+
+    expect(found.map(({ what, isLeast }) => [what, isLeast])).toEqual([
+      ['Redis user', true],
+      ['NATS user', true],
+      ['Postgres user', true],
+    ])
   })
 
   it('[KK10] says within two seconds that a store was made unsafe under it, and that it is safe again', async () => {

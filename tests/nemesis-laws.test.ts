@@ -5,9 +5,10 @@ import type { LinesText } from '../protocol/lines.ts'
 import type { Position } from '../protocol/position.ts'
 import { FAULT_IDS, kindOf } from './nemesis/catalogue.ts'
 import { doubleFaults } from './nemesis/double-faults.ts'
-import { costsOf, gapsOf } from './nemesis/gaps.ts'
-import type { Attempt, Done, History, Row } from './nemesis/history.ts'
+import { calmGapOf, costsOf, gapsOf } from './nemesis/gaps.ts'
+import type { Attempt, Doing, Done, History, Row } from './nemesis/history.ts'
 import { judge } from './nemesis/laws.ts'
+import { memoryOf } from './nemesis/memory.ts'
 import { planOf } from './nemesis/plan.ts'
 import { renderHtml, reportOf } from './nemesis/report.ts'
 import { Sightings } from './nemesis/sightings.ts'
@@ -23,8 +24,13 @@ interface Sent extends Partial<Omit<Attempt, 'lines' | 'orderId'>> {
 function attempt({ order, lines = 'shoe:1', ...rest }: Sent): Attempt {
   return {
     ...{ orderId: order as OrderId, buyer: `buyer-of-${order}` as UserId, key: 'k' as IdempotencyKey },
-    ...{ lines: lines as LinesText, sentMs: 100, repliedMs: 110, verdict: 'accepted', ...rest },
+    ...{ lines: lines as LinesText, via: 0, sentMs: 100, repliedMs: 110, verdict: 'accepted', ...rest },
   }
+}
+
+function doing(what: Doing['what'], change: Partial<Doing> = {}): Doing {
+  const lines = what === 'restock' ? [{ sku: SHOE, qty: 5 }] : []
+  return { what, lines, sentMs: 200, repliedMs: 210, said: 'done', fresh: 1, detail: '', ...change }
 }
 
 function row(sent: Attempt, position: Position, acceptedMs = sent.sentMs + 1): Row {
@@ -41,9 +47,17 @@ function history(change: Partial<History> = {}): History {
   const rows = [row(FIRST, at(1, 1)), row(SECOND, at(1, 2)), row(THIRD, at(2, 1))]
   return {
     ...{ items: [{ sku: SHOE, total: 10 }], limitPerBuyer: undefined, opensAtMs: 50, told: [], faults: [] },
-    ...{ rows, ...change, attempts },
+    ...{ returns: [], doings: [], stock: undefined, rows, ...change, attempts },
   }
 }
+
+/** The rows of the good history, with one order that is cancelled. */
+const cancelled = (order: string): Row[] =>
+  history().rows.map((one) => (one.orderId === order ? { ...one, state: 'cancelled' } : one))
+const paused = (fromMs: number, toMs: number): Doing[] => [
+  doing('pause', { sentMs: fromMs - 1, repliedMs: fromMs }),
+  doing('resume', { sentMs: toMs, repliedMs: toMs + 1 }),
+]
 
 const brokenBy = (change: Partial<History>) => judge(history(change), []).broken
 
@@ -138,6 +152,75 @@ describe('the laws of a history', () => {
       'an entry of the old epoch after the first of the new one',
       { rows: [row(FIRST, at(1, 1)), row(SECOND, at(1, 2), 149), row(THIRD, at(2, 1), 141)] },
     ],
+    [
+      'I15',
+      'given back, and it stands',
+      { returns: [attempt({ order: 'a', sentMs: 200, repliedMs: 210, verdict: 'duplicate' })] },
+    ],
+    [
+      'I15',
+      'given back twice',
+      {
+        rows: cancelled('a'),
+        returns: [200, 220].map((sentMs) => attempt({ order: 'a', sentMs, repliedMs: sentMs + 10 })),
+      },
+    ],
+    ['I15', 'told cancelled, and it stands', { told: [{ orderId: FIRST.orderId, what: 'cancelled', atMs: 1 }] }],
+    ['I15', 'cancelled, and nobody asked', { rows: cancelled('a') }],
+    ['I15', 'a restock that was done twice', { doings: [doing('restock', { fresh: 2 })] }],
+    ['I15', 'a restock that was refused', { doings: [doing('restock', { said: 'refused' })] }],
+    [
+      'I15',
+      'a restock that went into the total twice',
+      { doings: [doing('restock')], stock: { phase: 'open', items: [{ sku: SHOE, total: 20, left: 17 }] } },
+    ],
+    ['I3', 'units that are nowhere', { stock: { phase: 'open', items: [{ sku: SHOE, total: 10, left: 6 }] } }],
+    [
+      'I3',
+      'units of a cancelled order that did not come back',
+      {
+        rows: cancelled('a'),
+        returns: [attempt({ order: 'a', sentMs: 200, repliedMs: 210 })],
+        stock: { phase: 'open', items: [{ sku: SHOE, total: 10, left: 7 }] },
+      },
+    ],
+    ['I1', 'handed out before it came in', { items: [{ sku: SHOE, total: 2 }], doings: [doing('restock')] }],
+    [
+      'I16',
+      'unknown when it was given back',
+      { returns: [attempt({ order: 'a', sentMs: 200, repliedMs: 210, verdict: 'invalid' })] },
+    ],
+    [
+      'I12',
+      'told sold_out after a restock',
+      {
+        doings: [doing('restock', { sentMs: 151, repliedMs: 155 })],
+        attempts: [
+          ...[FIRST, SECOND, THIRD],
+          attempt({ order: 'd', lines: 'shoe:9', sentMs: 160, repliedMs: 170, verdict: 'sold_out' }),
+        ],
+      },
+    ],
+    ['I13', 'accepted in a pause', { doings: paused(112, 200) }],
+    [
+      'I13',
+      'told paused when it was not',
+      { attempts: [FIRST, SECOND, THIRD, attempt({ order: 'd', verdict: 'paused' })] },
+    ],
+    ['I13', 'accepted after the end', { doings: [doing('close', { sentMs: 112, repliedMs: 115 })] }],
+    [
+      'I13',
+      'told closed before anybody closed it',
+      {
+        doings: [doing('close')],
+        attempts: [FIRST, SECOND, THIRD, attempt({ order: 'd', sentMs: 160, repliedMs: 170, verdict: 'closed' })],
+      },
+    ],
+    [
+      'I13',
+      'left open, and paused in the end',
+      { doings: paused(200, 240), stock: { phase: 'paused', items: [{ sku: SHOE, total: 10, left: 7 }] } },
+    ],
     ['I13', 'accepted before the opening', { opensAtMs: 110, rows: history().rows }],
     [
       'I13',
@@ -149,6 +232,36 @@ describe('the laws of a history', () => {
 
     expect(broken.length).toBeGreaterThan(0)
     expect(broken.map((rule) => rule.slice(0, rule.indexOf(' ')))).toEqual(broken.map(() => law))
+  })
+
+  it('[EE1] pass what is given back, restocked, paused and closed', () => {
+    const back = attempt({ order: 'a', sentMs: 160, repliedMs: 170 })
+    const again = attempt({ order: 'a', sentMs: 171, repliedMs: 175, verdict: 'duplicate' })
+    const late = attempt({ order: 'c', sentMs: 400, repliedMs: 410, verdict: 'closed' })
+    const doings = [
+      ...paused(200, 240),
+      doing('restock', { sentMs: 120, repliedMs: 300, fresh: 0 }),
+      doing('close', { sentMs: 300, repliedMs: 310 }),
+      doing('restock', { sentMs: 305, repliedMs: 320, said: 'refused' }),
+    ]
+    const attempts = [
+      ...[FIRST, SECOND, THIRD],
+      attempt({ order: 'd', sentMs: 205, repliedMs: 206, verdict: 'paused' }),
+      attempt({ order: 'e', sentMs: 305, repliedMs: 311, verdict: 'closed' }),
+    ]
+    const stock: History['stock'] = { phase: 'closed', items: [{ sku: SHOE, total: 15, left: 13 }] }
+    const change = { rows: cancelled('a'), returns: [back, again, late], doings, attempts, stock }
+
+    expect(brokenBy(change)).toEqual([])
+    expect(brokenBy({ ...change, doings: doings.slice(0, 3), stock: { ...stock, phase: 'open' } })).toHaveLength(2)
+  })
+
+  it('[EE2] a pause that a double fault took is nobody`s fault', () => {
+    const doings = paused(112, 200)
+    const excuses = [{ fromMs: 100, toMs: 115 }]
+
+    expect(judge(history({ doings }), excuses).broken).toEqual([])
+    expect(judge(history({ doings }), [{ fromMs: 300, toMs: 400 }]).broken).not.toEqual([])
   })
 
   it('[EE1] a true sold_out and a true limit_reached pass', () => {
@@ -164,7 +277,13 @@ describe('the laws of a history', () => {
 })
 
 describe('what a double fault excuses', () => {
-  const done = (id: Done['id'], atMs: number, undoneMs = atMs): Done => ({ id, atMs, undoneMs, to: 'the owner' })
+  const done = (id: Done['id'], atMs: number, undoneMs = atMs): Done => ({
+    id,
+    atMs,
+    undoneMs,
+    to: 'the owner',
+    drop: 0,
+  })
   const rows = [row(FIRST, at(1, 1)), row(SECOND, at(1, 2))]
 
   it('[EE2] is an order that was accepted shortly before both had happened, and no other', () => {
@@ -192,22 +311,42 @@ describe('what a double fault excuses', () => {
 })
 
 describe('what a fault cost', () => {
-  const accepted = [1_000, 1_010, 1_020, 1_900, 1_910, 1_920, 4_000]
-  const blow: Done = { id: 'F1', atMs: 1_015, undoneMs: 1_015, to: 'the owner' }
+  const acceptedMs = [1_000, 1_010, 1_020, 1_900, 1_910, 1_920, 4_000]
+  const accepted = acceptedMs.map((atMs) => ({ atMs, via: 0 }))
+  const blow: Done = { id: 'F1', atMs: 1_015, undoneMs: 1_015, to: 'the owner', drop: 0 }
 
   it('[EE3] is the longest time without an accepted order from the blow on', () => {
-    expect(gapsOf(accepted, 1_000, 2_000)[0]).toEqual({ fromMs: 1_020, toMs: 1_900 })
+    expect(gapsOf(acceptedMs, 1_000, 2_000)[0]).toEqual({ fromMs: 1_020, toMs: 1_900 })
     expect(costsOf(accepted, [blow], 1_950)).toMatchObject([{ gapMs: 880, resumeMs: 5, shared: false }])
   })
 
   it('[EE3] is nobody`s alone when another fault was near', () => {
-    const other: Done = { id: 'F17', atMs: 1_500, undoneMs: 1_500, to: 'Postgres' }
+    const other: Done = { id: 'F17', atMs: 1_500, undoneMs: 1_500, to: 'Postgres', drop: 0 }
 
     expect(costsOf(accepted, [blow, other], 1_950)).toMatchObject([{ shared: true }, { shared: true, resumeMs: 400 }])
   })
 
+  it('[EE3] is nobody`s alone when the creator keeps the drop closed', () => {
+    expect(costsOf(accepted, [blow], 1_950, [{ fromMs: 1_800, toMs: 1_850 }])).toMatchObject([{ shared: true }])
+    expect(costsOf(accepted, [blow], 1_950, [{ fromMs: 6_000, toMs: 7_000 }])).toMatchObject([{ shared: false }])
+  })
+
+  it('[EE3] is held against the longest time far from every fault', () => {
+    const early = [100, 200, 900].map((atMs) => ({ atMs, via: 0 }))
+
+    expect(calmGapOf([...early, ...accepted], [blow], 5_000)).toBe(1_485)
+    expect(calmGapOf(accepted, [blow], 2_600)).toBeUndefined()
+  })
+
+  it('[EE3] without NATS is that of the gateway which had the worst of it', () => {
+    const both = [...accepted, ...[1_005, 1_930].map((atMs) => ({ atMs, via: 1 }))].sort((a, b) => a.atMs - b.atMs)
+
+    expect(costsOf(both, [{ ...blow, id: 'F23' }], 1_950)).toMatchObject([{ gapMs: 915 }])
+    expect(costsOf(both, [blow], 1_950)).toMatchObject([{ gapMs: 880 }])
+  })
+
   it('[EE3] is said in one page that needs nothing else', () => {
-    const html = renderHtml(reportOf('npm run nemesis -- --fault <b>', undefined, []))
+    const html = renderHtml(reportOf('npm run nemesis -- --fault <b>', undefined, [], []))
 
     expect(html).not.toMatch(/<script|src=|href=|@import|url\(/)
     expect(html).toContain('&lt;b&gt;')
@@ -241,6 +380,27 @@ describe('a plan', () => {
     expect(taken('everything')).toEqual(new Set(['ledger', 'journal', 'nothing']))
   })
 
+  it('[EE4] has two drops, one that sells out and one that has plenty, whose creator and buyers change their minds', () => {
+    for (const { drops, wants } of plans) {
+      const wanted = [0, 1].map((drop) =>
+        wants
+          .filter((want) => want.drop === drop)
+          .flatMap(({ lines }) => lines)
+          .reduce((sum, { qty }) => sum + qty, 0),
+      )
+      const units = drops.map(({ items }) => items.reduce((sum, { total }) => sum + total, 0))
+
+      expect(units[0]).toBeLessThan(wanted[0] ?? 0)
+      expect(units[1]).toBeGreaterThan((wanted[1] ?? 0) * 1.5)
+      expect(drops.every(({ doings }) => doings.some(({ what }) => what === 'restock'))).toBe(true)
+      expect(drops.every(({ doings }) => doings.some(({ what }) => what === 'pause'))).toBe(true)
+      expect(wants.some(({ besides }) => besides === 'return')).toBe(true)
+    }
+    expect(plans.some(({ drops }) => drops.some(({ doings }) => doings.some(({ what }) => what === 'close')))).toBe(
+      true,
+    )
+  })
+
   it('[EE4] with one kind leaves each fault time to pass', () => {
     const { faults } = planOf(1, { ...options, only: ['F1'] })
     const apart = faults.slice(1).map(({ atMs }, n) => atMs - (faults[n]?.atMs ?? 0))
@@ -256,23 +416,47 @@ describe('what a watcher is shown', () => {
   it('[EE5] may come again and go on, and be anything after a cut', () => {
     const seen = new Sightings()
     seen.snapshot(at(1, 4), items)
-    seen.news(at(1, 4), [])
-    seen.news(at(2, 1), [{ sku: SHOE, left: 3 }])
+    seen.news({ position: at(1, 4), from: at(1, 4), changes: [{ kind: 'viewers', viewers: 2 }] })
+    seen.news({ position: at(1, 6), from: at(1, 3), changes: [{ kind: 'left', sku: SHOE, left: 3 }] })
     seen.cut()
-    seen.snapshot(at(2, 0), items)
+    seen.snapshot(at(1, 5), items)
 
     expect(seen.broken).toEqual([])
     expect(seen.left(SHOE)).toBe(5)
   })
 
-  it('[EE5] never goes back, and begins with a snapshot', () => {
-    const back = new Sightings()
-    back.snapshot(at(2, 1), items)
-    back.news(at(1, 9), [])
+  it('[EE5] never goes back, misses nothing, comes once, and begins with a snapshot', () => {
+    const left = [{ kind: 'left' as const, sku: SHOE, left: 3 }]
+    const shown = (...news: Parameters<Sightings['news']>[0][]) => {
+      const seen = new Sightings()
+      seen.snapshot(at(2, 1), items)
+      for (const one of news) seen.news(one)
+      return seen.broken
+    }
     const bare = new Sightings()
-    bare.news(at(1, 1), [])
+    bare.news({ position: at(0, 0), changes: [] })
 
-    expect(back.broken).toEqual(['I17 news at 1-9 after 2-1'])
-    expect(bare.broken).toEqual(['I17 news at 1-1 before a snapshot'])
+    expect(shown({ position: at(1, 9), changes: left })).toEqual(['I17 news at 1-9 after 2-1'])
+    expect(shown({ position: at(2, 4), from: at(2, 3), changes: left })).toEqual([
+      'I17 news that begin at 2-3 after 2-1',
+    ])
+    expect(shown(...Array(2).fill({ position: at(2, 2), from: at(2, 1), changes: left }))).toEqual([
+      'I17 news at 2-2 after 2-2',
+    ])
+    expect(bare.broken).toEqual(['I17 news at 0-0 before a snapshot'])
+  })
+})
+
+describe('the memory of a node', () => {
+  const over = (minutes: number, mbAt: (minute: number) => number) =>
+    Array.from({ length: minutes * 6 + 1 }, (_, at) => ({ atMs: at * 10_000, mb: mbAt(at / 6) }))
+
+  it('[EE9] that grows for good has a slope, and one that found its size has none', () => {
+    expect(memoryOf(over(10, (minute) => 100 + 2 * minute)).mbPerMinute).toBeCloseTo(2)
+    expect(memoryOf(over(10, (minute) => 100 + 30 * Math.min(3, minute))).mbPerMinute).toBeCloseTo(0)
+  })
+
+  it('[EE9] that was not looked at for long enough is not judged', () => {
+    expect(memoryOf(over(5, (minute) => 100 * minute))).toMatchObject({ mbPerMinute: undefined, mostMb: 500 })
   })
 })

@@ -45,6 +45,28 @@ describe('an owner that the bus does not reach', () => {
     expect(other && (await order(other, 'ben'))).toMatchObject({ verdict: 'accepted' })
   })
 
+  it('[MM3] does not let go of what Postgres is about to write', async () => {
+    const { world, owner, all } = await fleet('other')
+    let goOn: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const write = world.book.write.bind(world.book)
+    world.book.write = (drop, entries) => held.then(() => write(drop, entries))
+    owner.bus.cut()
+    await world.clock.advance(2_800)
+    expect(await order(owner, 'ana')).toMatchObject({ verdict: 'accepted' })
+
+    await world.clock.advance(700)
+    expect(await order(owner, 'ben')).toMatchObject({ verdict: 'pending' })
+    expect(await world.leases.holder(shoes)).toBe('owner')
+
+    goOn()
+    await world.clock.advance(1_500)
+    expect(ownersOf(all)).toEqual(['other'])
+    expect(world.book.read(shoes).orders.size).toBe(1)
+  })
+
   it('[MM3] does so too when its link believes to be whole', async () => {
     const { world, owner, all } = await fleet('other')
     world.network.fate = ({ from, to }) => (from === owner.bus || to === owner.bus ? 'drop' : 'deliver')

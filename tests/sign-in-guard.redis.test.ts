@@ -4,6 +4,7 @@ import { Fault } from '../protocol/faults.ts'
 import type { Pace } from '../server/inbound/gcra.ts'
 import { PaceMemory, Paces } from '../server/inbound/paces.ts'
 import { SignInGuard } from '../server/inbound/sign-in-guard.ts'
+import { KNOWN_FOR_S, KnownNetworks } from '../storage/paces/known-networks.ts'
 import { RedisPaces } from '../storage/paces/redis-paces.ts'
 import { connectRedis, type RedisConnection } from '../storage/redis.ts'
 import { uniquePrefix } from './setup/prefix.ts'
@@ -27,7 +28,8 @@ function nodes(shared: Shared, count = 2, passwords: Pace | undefined = PASSWORD
   const guards = Array.from({ length: count }, () => {
     const paces = (pace: Pace) => new Paces(pace, new PaceMemory(), () => 1)
     const account = passwords === undefined ? undefined : paces(passwords)
-    return new SignInGuard({ shared, account, network: paces(SIGN_INS), log })
+    const known = new KnownNetworks(redis, uniquePrefix())
+    return new SignInGuard({ shared, known, account, network: paces(SIGN_INS), log })
   })
   /** So many tries, one after another over all nodes: how many were let in. */
   const tries = async (times: number, email: string, network: string) => {
@@ -116,5 +118,45 @@ describe('a password', () => {
     isAway = false
     expect(await tries(10, 'ana@example.com', '203.0.113.1')).toBe(0)
     expect(said.slice(2)).toEqual(['sign_ins.shared', 'sign_ins.shared'])
+  })
+})
+
+describe('who has signed in before', () => {
+  const guardOf = (known: Pick<KnownNetworks, 'has' | 'add'>) => {
+    const log = { warn: () => undefined, info: () => undefined }
+    return new SignInGuard({ shared: { take: async () => 0 }, known, account: undefined, network: undefined, log })
+  }
+
+  it('[KK15] is known from the neighbourhood they came from, on every node, and from nowhere else', async () => {
+    const prefix = uniquePrefix()
+    const [one, other] = [0, 1].map(() => guardOf(new KnownNetworks(redis, prefix)))
+    const isKnown = async (email: string, network: string) => (await other?.placeOf(email, network))?.isKnown
+
+    expect(await isKnown('ana@example.com', '203.0.113.1')).toBe(false)
+    one?.welcome('ana@example.com', '203.0.113.1')
+    one?.welcome('ana@example.com', '2001:db8:a:1::/64')
+    await expect.poll(() => isKnown('ANA@example.com', '203.0.113.200')).toBe(true)
+    await expect.poll(() => isKnown('ana@example.com', '2001:db8:a:ffff::/64')).toBe(true)
+    expect(await isKnown('ana@example.com', '203.0.114.1')).toBe(false)
+    expect(await isKnown('ana@example.com', '2001:db8:b:1::/64')).toBe(false)
+    expect(await isKnown('ben@example.com', '203.0.113.1')).toBe(false)
+
+    const keys = await redis.call((client) => client.keys(`*${prefix}*`))
+    expect(keys).toHaveLength(2)
+    for (const key of keys) {
+      expect(key).toMatch(new RegExp(`^${prefix}:known:[A-Za-z0-9_-]{43}$`))
+      expect(await redis.call((client) => client.ttl(key))).toBeGreaterThan(KNOWN_FOR_S - 60)
+    }
+  })
+
+  it('[KK15] is a stranger while Redis is away, and signs in all the same', async () => {
+    const away = async () => Promise.reject(new Fault('unavailable'))
+    const guard = guardOf({ has: away, add: away })
+
+    guard.welcome('ana@example.com', '203.0.113.1')
+    expect(await guard.placeOf('ana@example.com', '203.0.113.1')).toEqual({
+      neighbourhood: '203.0.113',
+      isKnown: false,
+    })
   })
 })

@@ -2,10 +2,10 @@
  * The local stack, with real servers and real deaths. Every test has a data folder of its own; what is started in it is
  * ended after the test, whether it passed or not.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { Redis } from 'ioredis'
 import { connect as connectNats } from 'nats'
 import postgres from 'postgres'
@@ -339,17 +339,16 @@ type Parent = { process: ChildProcess; redisUrl: string; natsUrl: string; databa
 
 async function startParent(dataDir: string): Promise<Parent> {
   const script = join(import.meta.dirname, 'setup', 'stack-parent.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', script, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = fork(script, [dataDir], { execArgv: ['--import', 'tsx'] })
   cleanups.push(() => child.kill('SIGKILL'))
-  for await (const line of createInterface({ input: child.stdout })) {
-    const parent: Parent = { process: child, ...JSON.parse(line) }
-    cleanups.push(async () => {
-      child.kill('SIGKILL')
-      await vi.waitFor(() => expect(parent.pids.filter(identityOf)).toEqual([]), 10_000)
-    })
-    return parent
-  }
-  throw new Error('the stack of the child process did not start')
+  const ended = once(child, 'exit').then(() => Promise.reject(new Error('the stack of the child did not start')))
+  const [started] = (await Promise.race([once(child, 'message'), ended])) as [Omit<Parent, 'process'>]
+  ended.catch(() => undefined) // from here on it is meant to end
+  cleanups.push(async () => {
+    child.kill('SIGKILL')
+    await vi.waitFor(() => expect(started.pids.filter(identityOf)).toEqual([]), 10_000)
+  })
+  return { process: child, ...started }
 }
 
 function redisClient(url: string): Redis {

@@ -23,7 +23,7 @@ const DOORS: Record<string, RegExp> = {
   ioredis: /^storage\/redis\.ts$/,
   postgres: /^storage\/postgres\.ts$/,
   umzug: /^storage\/migrate\.ts$/,
-  nats: /^bus\/nats-bus\.ts$/,
+  nats: /^bus\/nats-link\.ts$/,
   msgpackr: /^protocol\/codec\.ts$/,
   jose: /^server\/inbound\/tokens\.ts$/,
   '@node-rs/argon2': /^server\/inbound\/passwords\.ts$/,

@@ -18,8 +18,8 @@ export type Change = z.infer<typeof changeSchema>
 
 /**
  * `from`: these are all the changes after it, so whoever stands before `from` has missed something.
- * `at`: milliseconds on the drop's clock. `recovered`: sent again after a resume, or with a `watch` that named a position;
- * the last of those carries the `id` of that `watch`.
+ * `at`: milliseconds on the drop's clock. `recovered`: everything that was missed, after a resume, or as the answer to a
+ * `watch` that named a position, under its `id`.
  */
 export const newsSchema = z.object({
   type: z.literal('news'),

@@ -3,6 +3,7 @@ import { changePassword, login, logout, me, readKeys, refresh, register } from '
 import type { Account, Accounts } from '../../storage/accounts/accounts.ts'
 import type { Begun, SignIns } from '../../storage/accounts/sign-ins.ts'
 import type { StandingBook } from '../../storage/accounts/standings.ts'
+import { neighbourhoodOf } from '../inbound/addresses.ts'
 import type { PublicJwk } from '../inbound/key-ring.ts'
 import type { Passwords } from '../inbound/passwords.ts'
 import type { SignInGuard } from '../inbound/sign-in-guard.ts'
@@ -17,7 +18,7 @@ export interface AuthWorld {
   passwords: Pick<Passwords, 'hash' | 'verify'>
   tokens: Pick<Tokens, 'issue' | 'issues'>
   signIns: Pick<SignIns, 'begin' | 'renew' | 'end' | 'endEverywhere'>
-  signInGuard: Pick<SignInGuard, 'take'>
+  signInGuard: Pick<SignInGuard, 'take' | 'placeOf' | 'welcome'>
   standingBook: Pick<StandingBook, 'changePassword'>
   standings: Pick<Standings, 'tell'>
   publicKeys: () => PublicJwk[]
@@ -45,11 +46,12 @@ export function authRoutes(world: AuthWorld): Route[] {
   }
 
   return [
-    route(register, async ({ body: { email, password, displayName, role } }) => {
+    route(register, async ({ body: { email, password, displayName, role }, network }) => {
       const refusal = elsewhere()
       if (refusal !== undefined) return refusal
 
-      const passwordHash = await passwords.hash(password)
+      const stranger = { neighbourhood: neighbourhoodOf(network), isKnown: false }
+      const passwordHash = await passwords.hash(password, stranger)
       const account = await accounts.create({ email, passwordHash, displayName, role })
       if (account === 'email_taken') return refuse('conflict', { detail: 'this e-mail address has an account already' })
 
@@ -64,13 +66,17 @@ export function authRoutes(world: AuthWorld): Route[] {
       const waitMs = await signInGuard.take(email, network)
       if (waitMs > 0) return refuse('rate_limited', { retryAfterMs: waitMs, detail: 'too many attempts from here' })
 
+      const place = await signInGuard.placeOf(email, network)
       const account = await accounts.byEmail(email)
-      const right = await passwords.verify(account?.passwordHash, password)
+      const right = await passwords.verify(account?.passwordHash, password, place)
       if (account === undefined || account.passwordHash === null || !right) return wrongPassword()
       if (account.isBanned) return refuse('forbidden', { detail: 'this account is banned' })
 
       const said = await signIn(account, account.passwordHash)
-      return isRefusal(said) ? said : answer(200, said)
+      if (isRefusal(said)) return said
+
+      signInGuard.welcome(email, network)
+      return answer(200, said)
     }),
 
     route(refresh, async ({ body: { refreshToken } }) => {
@@ -110,9 +116,10 @@ export function authRoutes(world: AuthWorld): Route[] {
       if (waitMs > 0) return refuse('rate_limited', { retryAfterMs: waitMs, detail: 'too many attempts from here' })
 
       const oldHash = await accounts.passwordHashOf(caller.user)
-      if (!(await passwords.verify(oldHash, password)) || oldHash === undefined) return wrongPassword()
+      const place = { neighbourhood: neighbourhoodOf(network), isKnown: true }
+      if (!(await passwords.verify(oldHash, password, place)) || oldHash === undefined) return wrongPassword()
 
-      const newHash = await passwords.hash(newPassword)
+      const newHash = await passwords.hash(newPassword, place)
       const standing = await standingBook.changePassword(caller.user, oldHash, newHash)
       if (standing === undefined) return wrongPassword()
 

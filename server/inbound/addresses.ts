@@ -57,6 +57,12 @@ export class Addresses {
   }
 }
 
+/** Around a network, as Addresses names it: what one who is given addresses is given together. A /24, of IPv6 a /48. */
+export function neighbourhoodOf(network: string): string {
+  const ends = isIPv4(network) ? network.lastIndexOf('.') : network.split(':', 3).join(':').length
+  return network.slice(0, ends)
+}
+
 export function isAddressOrNetwork(text: string): boolean {
   const [address = '', bits, ...more] = text.split('/')
   const bitsMax = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : undefined

@@ -5,18 +5,19 @@
  * (rooms/debts.ts). So the buyer's answer is Postgres' alone, and a room that cannot be asked changes nothing of it.
  *
  * An order that is accepted and not written yet cannot be found by its id. Whoever also names its drop and key proves
- * that it is theirs, since the id is computed from them, and is told to ask again. Anybody else hears what is said of an
- * order that does not exist.
+ * that it is theirs, since the id is computed from them, and is told to ask again; also while the ledger is being built
+ * anew, for then only the journal knows of it. Anybody else hears what is said of an order that does not exist.
  */
+import { Fault } from '../../protocol/faults.ts'
 import type { DropId, IdempotencyKey, OrderId, UserId } from '../../protocol/ids.ts'
 import { orderIdOf } from '../../rooms/order-id.ts'
-import type { Ledger } from '../../rooms/ports.ts'
 import type { Rooms } from '../../rooms/router.ts'
 import { type CancelAnswer, cancelOf, type StockBook } from '../../storage/stock/stock-book.ts'
+import type { Outcomes } from './outcomes.ts'
 
 export interface CancellationsWorld {
   stock: Pick<StockBook, 'cancel'>
-  ledger: Pick<Ledger, 'positions'>
+  outcomes: Pick<Outcomes, 'of'>
   rooms: Pick<Rooms, 'control'>
   /** How long after an order was not found it is looked for once more. */
   secondLookMs?: number
@@ -68,7 +69,14 @@ export class Cancellations {
   async #notFound({ orderId, buyer, drop, key }: CancelAsked): Promise<Cancellation> {
     if (drop === undefined || key === undefined || orderIdOf(drop, buyer, key) !== orderId) return { said: 'unknown' }
 
-    const [position] = await this.#world.ledger.positions(drop, [orderId])
-    return position === undefined ? { said: 'unknown' } : { said: 'not_written', retryAfterMs: RETRY_AFTER_MS }
+    try {
+      const [outcome] = await this.#world.outcomes.of(buyer, drop, [key])
+      const isThere = outcome !== undefined && outcome.state !== 'unknown'
+      return isThere ? { said: 'not_written', retryAfterMs: RETRY_AFTER_MS } : { said: 'unknown' }
+    } catch (cause) {
+      // A drop that is none has no orders.
+      if (cause instanceof Fault && cause.code === 'not_found') return { said: 'unknown' }
+      throw cause
+    }
   }
 }

@@ -2,8 +2,9 @@
  * Who may open another socket, by whatever transport: asked at the handshake, before anything is spent on it.
  *
  * Two kinds of no. 429 is about the one who knocks: too many handshakes or too many sockets from one network. 503 is
- * about us: the node is full, or its loop is so late that one more phone would harm those who are in. A browser shows
- * its page neither number, but every client waits and comes back, and a load balancer sends 503 elsewhere.
+ * about us: the node is full, or so many wait for their greeting that one more would wait in vain, or its loop is so late
+ * that one more phone would harm those who are in. A browser shows its page neither number, but every client waits and
+ * comes back, and a load balancer sends 503 elsewhere.
  */
 import type { Log } from '../../rooms/ports.ts'
 import type { Paces } from './paces.ts'
@@ -22,6 +23,8 @@ export interface DoorWorld {
   limits: DoorLimits
   /** Open at this moment. */
   sockets(): number
+  /** Of these: who waits to be greeted. */
+  greeting(): number
   loopDelayMs(): number
   random(): number
   log: Pick<Log, 'warn' | 'info'>
@@ -36,6 +39,8 @@ export interface Turned {
 /** Who was turned away because the node has too much to do comes back at a random time up to this. */
 const FULL_AWAY_MS = 5_000
 const CROWDED_AWAY_MS = 10_000
+/** A node greets so many in two or three seconds; a client gives up after ten. */
+export const GREETING_MAX = 8_192
 
 export class Doorkeeper {
   readonly #world: DoorWorld
@@ -73,12 +78,13 @@ export class Doorkeeper {
 
   /** Only a change is worth a line. */
   #full(): string | undefined {
-    const { limits, sockets, loopDelayMs, log } = this.#world
+    const { limits, sockets, greeting, loopDelayMs, log } = this.#world
     const { socketsMax = Number.POSITIVE_INFINITY, loopDelayMaxMs = Number.POSITIVE_INFINITY } = limits
-    const isFull = sockets() >= socketsMax || loopDelayMs() > loopDelayMaxMs
+    const isFull = sockets() >= socketsMax || greeting() >= GREETING_MAX || loopDelayMs() > loopDelayMaxMs
     if (isFull !== this.#wasFull) {
       this.#wasFull = isFull
-      if (isFull) log.warn('door.full', { sockets: sockets(), loopDelayMs: Math.round(loopDelayMs()) })
+      if (isFull)
+        log.warn('door.full', { sockets: sockets(), greeting: greeting(), loopDelayMs: Math.round(loopDelayMs()) })
       else log.info('door.open')
     }
     return isFull ? 'this node has enough to do' : undefined

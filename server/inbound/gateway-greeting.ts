@@ -1,9 +1,12 @@
 /**
  * Who is this: from a hello, or a token in the handshake, to a session with a standing.
  *
- * A token is checked after the socket is open and may take a moment; what the client says meanwhile waits in its
- * session, in order. A ticket of an earlier session (tickets.ts) is checked on the spot, and a token is not needed then. A socket belongs to the first user it was signed in as, for ever: whoever wants to be somebody else
- * opens another one.
+ * When a network comes back, thousands greet in the same second, and each costs as much as several orders. So they are
+ * greeted a few a turn of the event loop (server/turns.ts), and whoever is in already orders past them. A token may take
+ * a moment more; a ticket of an earlier session (tickets.ts) is checked on the spot, and a token is not needed then. What
+ * the client says meanwhile waits in its session, in order.
+ *
+ * A socket belongs to the first user it was signed in as, for ever: whoever wants to be somebody else opens another one.
  */
 import { Fault } from '../../protocol/faults.ts'
 import type { Hello, Welcome } from '../../protocol/messages/hello.ts'
@@ -12,8 +15,9 @@ import type { Clock, Log } from '../../rooms/ports.ts'
 import type { Hub } from '../outbound/hub.ts'
 import { within } from '../outbound/patience.ts'
 import { errorMessage } from '../outbound/refusal.ts'
+import { Turns } from '../turns.ts'
 import type { Pace } from './gcra.ts'
-import type { Identity, Session, Verified } from './session.ts'
+import type { Identity, Session, Standing, Verified } from './session.ts'
 
 /** Who a token speaks for. Implementation: tokens.ts. */
 export interface TokenCheck {
@@ -45,13 +49,15 @@ export interface SessionLimits {
 /** What follows a greeting. */
 export interface GreetingEars {
   resume(session: Session, hello: Hello): void
-  /** A message that waited. */
+  /** A message that waited for the greeting. */
   hear(session: Session, message: Up): void
 }
 
 /** The transport's idle time-out: a live link is never silent for longer, pings included. */
 export const HEARTBEAT_MS = 32_000
 
+/** Some 100 microseconds each, with the drops that are resumed in the same breath. */
+export const GREETINGS_PER_TURN = 64
 const TOKEN_CHECK_MS = 3_000
 /** Whoever could not be checked comes back within this time, spread evenly. */
 const COME_BACK_MS = 5_000
@@ -66,25 +72,50 @@ const REASONS = {
 export class Greeting {
   readonly #world: GreetingWorld
   readonly #ears: GreetingEars
+  /** Bounded by who is connected: one greeting a socket. */
+  readonly #turns = new Turns(GREETINGS_PER_TURN)
 
   constructor(world: GreetingWorld, ears: GreetingEars) {
     this.#world = world
     this.#ears = ears
   }
 
+  /** Those whose turn has not come. */
+  get waiting(): number {
+    return this.#turns.waiting
+  }
+
   /** A token that came with the handshake: no hello is needed. */
   handshake(session: Session, token: string): void {
-    void this.#signIn(session, token, undefined)
+    this.#inTurn(session, () => void this.#signIn(session, token, undefined))
   }
 
   /** The hello of a socket that came without a token. */
-  first(session: Session, hello: Hello) {
-    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
-    if (hello.resume?.ticket !== undefined) return this.#comeBack(session, hello, hello.resume.ticket)
+  first(session: Session, hello: Hello): void {
+    this.#inTurn(session, () => this.#meet(session, hello))
+  }
 
-    session.standing = { state: 'anonymous' }
-    this.#welcome(session)
-    this.#ears.resume(session, hello)
+  #inTurn(session: Session, greet: () => void): void {
+    if (session.standing.state === 'greeting') session.standing.isHeard = true
+    this.#turns.take(1, () => {
+      if (session.standing.state !== 'greeting') return
+      try {
+        greet()
+      } catch (cause) {
+        this.#world.log.error('greeting.failed', { cause: String(cause) })
+        session.peer.close('insufficient_state', this.#world.random() * COME_BACK_MS)
+      }
+    })
+  }
+
+  #meet(session: Session, hello: Hello) {
+    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
+    if (hello.resume?.ticket === undefined) return this.#comeIn(session, hello, { state: 'anonymous' })
+
+    const identity = this.#world.tickets.verify(hello.resume.ticket)
+    if (typeof identity === 'string') return session.peer.close(REASONS[identity])
+
+    this.#comeIn(session, hello, { state: 'signed_in', identity, greeted: true, warned: false })
   }
 
   /** After a handshake with a token one hello may follow, to resume; it cannot make the socket somebody else's. */
@@ -102,16 +133,6 @@ export class Greeting {
     this.#ears.resume(session, hello)
   }
 
-  /** By ticket alone: everything happens before the next message is read. */
-  #comeBack(session: Session, hello: Hello, ticket: string) {
-    const identity = this.#world.tickets.verify(ticket)
-    if (typeof identity === 'string') return session.peer.close(REASONS[identity])
-
-    session.standing = { state: 'signed_in', identity, greeted: true, warned: false }
-    this.#enter(session, identity)
-    this.#ears.resume(session, hello)
-  }
-
   /** A ticket beside a token may be too old or revoked, for the token is not; it may not be forged or somebody else's. */
   #isAnothers(hello: Hello | undefined, identity: Identity): boolean {
     const ticket = hello?.resume?.ticket
@@ -122,8 +143,7 @@ export class Greeting {
   }
 
   async #signIn(session: Session, token: string, hello: Hello | undefined): Promise<void> {
-    if (session.standing.state === 'greeting') session.standing.checking = true
-    else if (session.standing.state === 'signed_in') session.standing.greeted = true
+    if (session.standing.state === 'signed_in') session.standing.greeted = true
 
     const identity = await checkToken(this.#world, token)
     const before = session.standing
@@ -135,10 +155,19 @@ export class Greeting {
     }
     if (this.#isAnothers(hello, identity)) return session.peer.close('invalid_token')
 
-    session.standing = { state: 'signed_in', identity, greeted: hello !== undefined, warned: false }
-    this.#enter(session, identity)
-    if (hello !== undefined) this.#ears.resume(session, hello)
-    if (before.state === 'greeting') for (const message of before.waiting) this.#ears.hear(session, message)
+    this.#comeIn(session, hello, { state: 'signed_in', identity, greeted: hello !== undefined, warned: false })
+  }
+
+  /** From here on the session is somebody, and what it said before is heard. */
+  #comeIn(session: Session, hello: Hello | undefined, standing: Exclude<Standing, { state: 'greeting' }>): void {
+    const before = session.standing
+    session.standing = standing
+    session.peer.together(() => {
+      if (standing.state === 'signed_in') this.#enter(session, standing.identity)
+      this.#welcome(session)
+      if (hello !== undefined) this.#ears.resume(session, hello)
+      if (before.state === 'greeting') for (const message of before.waiting) this.#ears.hear(session, message)
+    })
   }
 
   /**
@@ -151,7 +180,6 @@ export class Greeting {
     const sessions = hub.sessionsOf(user)
     const tooMany = sessions.length - (limits?.socketsPerUser ?? sessions.length)
     for (const { peer } of sessions.slice(0, Math.max(0, tooMany))) peer.close('connection_limit')
-    this.#welcome(session)
   }
 
   #welcome(session: Session): void {

@@ -46,7 +46,7 @@ export const ORDER_WAIT_MS = 3_000
 export const ORDERS_IN_FLIGHT_MAX = 64
 export const ASKS_IN_FLIGHT_MAX = 64
 export const WATCHED_MAX = 32
-/** Messages behind a hello whose token is being checked. */
+/** Messages behind a hello that waits for its welcome. */
 export const UNGREETED_MAX = 64
 export const BAD_FRAMES_MAX = 3
 
@@ -71,6 +71,11 @@ export class Gateway {
   /** Whether a socket may come in: not while this node is leaving. */
   get isOpen(): boolean {
     return !this.#world.roll.isShut
+  }
+
+  /** Those who have said who they are and wait for their welcome. */
+  get greeting(): number {
+    return this.#greeting.waiting
   }
 
   /** A socket is open. `token`: from its handshake, if there was one; then no hello is needed. */
@@ -124,7 +129,7 @@ export class Gateway {
     const { standing } = session
     if (standing.state === 'closing') return
     if (standing.state === 'greeting') {
-      if (!standing.checking)
+      if (!standing.isHeard)
         return message.type === 'hello' ? this.#greeting.first(session, message) : this.#tooEarly(session, message)
       if (standing.waiting.length >= UNGREETED_MAX) return session.peer.close('bad_request')
 

@@ -106,7 +106,7 @@ export class SessionRoll {
         sendAway(session, this.comeBackMs())
       else if (standing.state === 'greeting') {
         const late = monotonicMs - standing.sinceMs >= this.#limits.greetWithinMs
-        if (late && !standing.checking) peer.close('not_greeted')
+        if (late && !standing.isHeard) peer.close('not_greeted')
       } else if (standing.state === 'signed_in') {
         const { expiresAtMs } = standing.identity
         if (nowMs >= expiresAtMs + this.#limits.expiredGraceMs) peer.close('token_expired')

@@ -35,8 +35,8 @@ export interface Judge {
 export const AS_SAID: Judge = { now: (identity) => identity }
 
 export type Standing =
-  /** `sinceMs`: monotonic. `checking`: a token is being checked; what comes meanwhile waits its turn. */
-  | { state: 'greeting'; sinceMs: number; checking: boolean; waiting: Up[] }
+  /** `sinceMs`: monotonic. `isHeard`: it has said who it is and waits for its welcome; what comes meanwhile waits too. */
+  | { state: 'greeting'; sinceMs: number; isHeard: boolean; waiting: Up[] }
   | { state: 'anonymous' }
   /**
    * `greeted`: a hello has come; a handshake with a token signs in without one.
@@ -64,7 +64,7 @@ export class Session {
   constructor(peer: Peer, sinceMs: number, pace?: MessagePace) {
     this.peer = peer
     this.pace = pace
-    this.standing = { state: 'greeting', sinceMs, checking: false, waiting: [] }
+    this.standing = { state: 'greeting', sinceMs, isHeard: false, waiting: [] }
   }
 
   get watched(): readonly DropId[] {

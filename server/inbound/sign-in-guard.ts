@@ -1,5 +1,5 @@
 /**
- * How often somebody may try a password.
+ * How often somebody may try a password, and among whom they wait.
  *
  * Two paces, both over all nodes: of an account from one network, against guessing; and of a network over all accounts,
  * against trying one stolen list after another. There is none of an account from everywhere: whoever knew an e-mail
@@ -10,11 +10,15 @@
  * and everybody can still sign in.
  */
 import type { Log } from '../../rooms/ports.ts'
+import type { KnownNetworks } from '../../storage/paces/known-networks.ts'
 import type { RedisPaces } from '../../storage/paces/redis-paces.ts'
+import { neighbourhoodOf } from './addresses.ts'
 import type { Paces } from './paces.ts'
+import type { InLine } from './password-line.ts'
 
 export interface SignInGuardWorld {
   shared: Pick<RedisPaces, 'take'>
+  known: Pick<KnownNetworks, 'has' | 'add'>
   /** Of an account from a network, and of a network; undefined: not limited. Counted here only while Redis is away. */
   account: Paces | undefined
   network: Paces | undefined
@@ -37,6 +41,19 @@ export class SignInGuard {
       networks === undefined ? 0 : this.#take('sign-in', networks, network),
     ])
     return Math.max(...waits)
+  }
+
+  /** Without Redis everybody is a stranger. Never throws. */
+  async placeOf(email: string, network: string): Promise<InLine> {
+    const neighbourhood = neighbourhoodOf(network)
+    const isKnown = await this.#world.known.has(email.toLowerCase(), neighbourhood).catch(() => false)
+    return { neighbourhood, isKnown }
+  }
+
+  /** Their password was right. Not waited for. */
+  welcome(email: string, network: string): void {
+    // Redis is away, as `take` has said: they are a stranger the next time.
+    this.#world.known.add(email.toLowerCase(), neighbourhoodOf(network)).catch(() => undefined)
   }
 
   async #take(kind: string, paces: Paces, name: string): Promise<number> {

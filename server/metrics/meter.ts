@@ -13,17 +13,18 @@ const STORE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 const LAG_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300]
 const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
 
-/** A counter that begins with its first event has not risen, for Prometheus: what alarms wait for is there from the start. */
-const ALARMED = {
-  'order.revoked': 'error',
-  'stock.unaccounted': 'error',
-  'takeover.redis_lost': 'warn',
-  'settings.unsafe': 'warn',
-  'gateway.failed': 'error',
-  'gateway.order_failed': 'error',
-  'native.failed': 'error',
-  'socketio.failed': 'error',
-} as const
+/**
+ * A counter that begins with its first event has not risen, for Prometheus: so whatever an alarm waits for is there from the
+ * start. These are all events that are errors, and of the warnings those that are worth waking somebody for.
+ */
+const ERRORS = [
+  ...['bus.error', 'bus.letters_failed', 'bus.listener_failed', 'bus.subscription_failed', 'certificate.not_taken'],
+  ...['gateway.failed', 'gateway.order_failed', 'greeting.failed', 'handover.failed', 'herald.failed', 'http.failed'],
+  ...['http.not_heard', 'keys.not_read', 'metrics.failed', 'native.failed', 'neighbour.surrender_failed'],
+  ...['neighbour.wake_failed', 'order.revoked', 'order.units_not_returned', 'outbox.unsendable', 'room.not_retired'],
+  ...['socketio.failed', 'standings.full', 'stock.unaccounted', 'surrender.incomplete', 'surrender.unreadable'],
+]
+const WARNINGS = ['takeover.redis_lost', 'settings.unsafe']
 
 export class Meter {
   readonly #registry = new Registry()
@@ -79,7 +80,8 @@ export class Meter {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
-    for (const [event, level] of Object.entries(ALARMED)) this.events.inc({ level, event }, 0)
+    for (const event of ERRORS) this.events.inc({ level: 'error', event }, 0)
+    for (const event of WARNINGS) this.events.inc({ level: 'warn', event }, 0)
     // Gauges whose names end in _total: promtool refuses them.
     for (const name of ['handles', 'requests', 'resources']) {
       this.#registry.removeSingleMetric(`nodejs_active_${name}_total`)

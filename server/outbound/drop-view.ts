@@ -92,7 +92,7 @@ export class DropView {
   }
 
   /** What a watcher who saw `position` last has missed; undefined when it must start from a snapshot. */
-  missedSince(position: Position): readonly Missed[] | undefined {
+  missedSince(position: Position): Missed | undefined {
     return comparePositions(position, this.#position) > 0 ? undefined : this.#replay.after(position)
   }
 

@@ -5,8 +5,6 @@
  * joins the topic before its snapshot has been sent, in the same breath; and whoever must wait for a database (for the
  * drop, or for its own orders) waits outside and gets the newest snapshot when the wait is over.
  */
-import type { Frame } from '../../protocol/codec.ts'
-import { ENCODINGS, type Encoding, encodeDown } from '../../protocol/encodings.ts'
 import { Fault } from '../../protocol/faults.ts'
 import type { DropId, NodeId, UserId } from '../../protocol/ids.ts'
 import type { Change, News } from '../../protocol/messages/news.ts'
@@ -15,10 +13,13 @@ import { comparePositions, ORIGIN, type Position } from '../../protocol/position
 import type { RoomNews } from '../../rooms/ports.ts'
 import type { Session } from '../inbound/session.ts'
 import type { Broadcaster } from '../transports/peer.ts'
+import type { Turns } from '../turns.ts'
 import type { DropView } from './drop-view.ts'
 import { type KeeperWorld, ViewKeeper } from './drop-view-keeper.ts'
+import { EncodedOnce } from './encoded-once.ts'
 import type { Mine, MineRow } from './mine.ts'
 import { errorMessage } from './refusal.ts'
+import { type Row, Rows } from './rows.ts'
 import { Snapshots } from './snapshots.ts'
 import { VIEWERS_EVERY_MS, Viewers } from './viewers.ts'
 
@@ -30,9 +31,9 @@ export interface GalleryWorld extends KeeperWorld {
   broadcaster: Broadcaster
 }
 
-/** `joined`: hears the topic. */
+/** In a row it hears everything; without one it keeps its place among the watchers and waits to be shown the drop. */
 interface Seat {
-  joined: boolean
+  row: Row | undefined
 }
 
 /** A watcher that waits for its snapshot. `reason`: what became of it decides who is told how when it fails. */
@@ -50,8 +51,7 @@ export class Gallery {
   readonly #world: GalleryWorld
   readonly #keeper: ViewKeeper
   readonly #seats = new Map<Session, Seat>()
-  readonly #joined: Record<Encoding, number> = { json: 0, msgpack: 0, socketio: 0 }
-  readonly #topics: Record<Encoding, string>
+  readonly #rows: Rows
   readonly #snapshots = new Snapshots()
   readonly #viewers = new Viewers()
   /** The count that everyone who has joined was told last; undefined when some know another one. */
@@ -63,16 +63,17 @@ export class Gallery {
   #ahead: Ask[] = []
   #catchingUp = false
 
-  /** `noSuchDrop`: it was asked for and is none, and nobody stands here. May be called again. */
-  constructor(drop: DropId, world: GalleryWorld, noSuchDrop: () => void) {
+  /**
+   * `turns`: in which watchers are told, of all galleries. `noSuchDrop`: it was asked for and is none, and nobody stands
+   * here. May be called again.
+   */
+  constructor(drop: DropId, world: GalleryWorld, turns: Turns, noSuchDrop: () => void) {
     this.drop = drop
     this.#world = world
-    const topic = (encoding: Encoding) => `drop/${drop}/${encoding}`
-    this.#topics = { json: topic('json'), msgpack: topic('msgpack'), socketio: topic('socketio') }
+    this.#rows = new Rows(drop, world.broadcaster, turns)
     this.#keeper = new ViewKeeper(drop, world, {
       news: (news) => {
-        const told = this.#withViewers(news)
-        this.#broadcast((encoding) => encodeDown(told, encoding))
+        this.#rows.tell(this.#withViewers(news))
         this.#answerThoseNotAhead()
       },
       read: (view, again) => {
@@ -92,7 +93,7 @@ export class Gallery {
   }
 
   watch(session: Session, id: RequestId | undefined, position: Position | undefined): void {
-    const seat = this.#seats.get(session) ?? { joined: false }
+    const seat = this.#seats.get(session) ?? { row: undefined }
     this.#seats.set(session, seat)
     session.asksInFlight += 1
     this.#answer({ session, seat, reason: 'watch', id, position })
@@ -115,7 +116,7 @@ export class Gallery {
   /** It has read what it had: one snapshot of now stands for all it was not told. */
   resume(session: Session): void {
     const seat = this.#seats.get(session)
-    if (seat === undefined || seat.joined) return
+    if (seat === undefined || seat.row !== undefined) return
 
     session.asksInFlight += 1
     this.#answer({ session, seat, reason: 'start_again', id: undefined, position: undefined })
@@ -137,8 +138,7 @@ export class Gallery {
     const view = this.#seats.size === 0 ? undefined : this.#keeper.view
     if (view !== undefined && this.#toldViewers !== this.#total) {
       const words = { drop: this.drop, from: ORIGIN, position: ORIGIN, atMs: this.#world.clock.nowMs() }
-      const news = view.saying({ ...words, changes: [this.#newViewers()] })
-      this.#broadcast((encoding) => encodeDown(news, encoding))
+      this.#rows.tell(view.saying({ ...words, changes: [this.#newViewers()] }))
     }
     return this.#viewers.mustSay(this.watchers, nowMs)
   }
@@ -165,8 +165,8 @@ export class Gallery {
       this.#waiting.push(ask)
       return
     }
-    // Who hears the topic already has everything; its position can only be an earlier one.
-    if (position !== undefined && !seat.joined) {
+    // Whoever sits in a row hears everything; its position can only be an earlier one.
+    if (position !== undefined && seat.row === undefined) {
       if (comparePositions(position, view.position) > 0) return this.#waitForNews(ask)
       if (this.#replay(ask, view, position)) return
     }
@@ -192,6 +192,8 @@ export class Gallery {
 
   #show(ask: Ask, view: DropView, mine: readonly MineRow[]): void {
     const { peer } = ask.session
+    // What its row has not heard yet is older than what it is shown now.
+    if (ask.seat.row !== undefined) this.#rows.catchUp(ask.seat.row)
     if (mine.length === 0) {
       const nowMs = this.#world.clock.monotonicMs()
       peer.sendFrame(this.#snapshots.frame(view, peer.format, this.#total, nowMs), ask.id)
@@ -210,11 +212,8 @@ export class Gallery {
     if (missed === undefined) return false
 
     const { peer } = ask.session
-    const last = missed.at(-1)?.news ?? view.nothingNew(this.#world.clock.nowMs())
-    peer.together(() => {
-      for (const one of missed.slice(0, -1)) peer.sendFrame(one.frame(peer.format))
-      peer.send(ask.id === undefined ? last : { ...last, id: ask.id })
-    })
+    const told = missed === 'nothing' ? new EncodedOnce(view.nothingNew(this.#world.clock.nowMs())) : missed
+    peer.sendFrame(told.frame(peer.format), ask.id)
     this.#shownViewers(undefined)
     this.#join(ask.session, ask.seat)
     this.#done(ask)
@@ -226,19 +225,12 @@ export class Gallery {
   }
 
   #join({ peer }: Session, seat: Seat): void {
-    if (seat.joined || !peer.open) return
-
-    seat.joined = true
-    this.#joined[peer.format] += 1
-    peer.join(this.#topics[peer.format])
+    if (peer.open) seat.row ??= this.#rows.seat(peer)
   }
 
   #leave({ peer }: Session, seat: Seat): void {
-    if (!seat.joined) return
-
-    seat.joined = false
-    this.#joined[peer.format] -= 1
-    peer.leave(this.#topics[peer.format])
+    if (seat.row !== undefined) this.#rows.leave(peer, seat.row)
+    seat.row = undefined
   }
 
   /**
@@ -247,7 +239,7 @@ export class Gallery {
    */
   #refuse(ask: Ask, cause: unknown): void {
     const { session, seat, reason, id } = ask
-    const stands = this.#isSeated(ask) && !seat.joined
+    const stands = this.#isSeated(ask) && seat.row === undefined
     this.#done(ask)
     if (stands) {
       this.#seats.delete(session)
@@ -304,8 +296,7 @@ export class Gallery {
 
   /** One watcher has been shown this count; undefined: it may have an older one. */
   #shownViewers(shown: number | undefined): void {
-    const isFirst = ENCODINGS.every((encoding) => this.#joined[encoding] === 0)
-    if (isFirst) this.#toldViewers = shown
+    if (this.#rows.isEmpty) this.#toldViewers = shown
     else if (shown !== this.#toldViewers) this.#toldViewers = undefined
   }
 
@@ -330,20 +321,13 @@ export class Gallery {
     const nowMs = this.#world.clock.nowMs()
     if (!atOpening && view.phase !== 'scheduled') {
       for (const [session, seat] of this.#seats) {
-        if (!seat.joined || session.userAt(nowMs) === undefined) continue
+        if (seat.row === undefined || session.userAt(nowMs) === undefined) continue
 
         this.#leave(session, seat)
         session.asksInFlight += 1
         this.#waiting.push({ session, seat, reason: 'start_again', id: undefined, position: undefined })
       }
     }
-    const monotonicMs = this.#world.clock.monotonicMs()
-    this.#broadcast((encoding) => this.#snapshots.frame(view, encoding, this.#total, monotonicMs))
-  }
-
-  #broadcast(frameFor: (encoding: Encoding) => Frame): void {
-    for (const encoding of ENCODINGS) {
-      if (this.#joined[encoding] > 0) this.#world.broadcaster.broadcast(this.#topics[encoding], frameFor(encoding))
-    }
+    this.#rows.tell(view.snapshot(this.#total))
   }
 }

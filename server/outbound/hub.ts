@@ -12,10 +12,12 @@ import type { RequestId } from '../../protocol/messages/request-id.ts'
 import type { Position } from '../../protocol/position.ts'
 import type { RoomNews, Settled, Timer } from '../../rooms/ports.ts'
 import type { Session } from '../inbound/session.ts'
+import { Turns } from '../turns.ts'
 import { NEWS_MISSED_MS } from './drop-view-keeper.ts'
 import { Gallery, type GalleryWorld } from './hub-gallery.ts'
 import { Told } from './hub-told.ts'
 import type { Notices } from './notices.ts'
+import { FRAMES_PER_TURN } from './rows.ts'
 import { VIEWERS_EVERY_MS } from './viewers.ts'
 
 /** The news of a drop from other nodes, as long as it is not stopped. */
@@ -55,6 +57,7 @@ export class Hub {
   readonly #galleries = new Map<DropId, Opened>()
   readonly #users = new Map<UserId, Session[]>()
   readonly #told = new Told(TOLD_MAX)
+  readonly #turns = new Turns(FRAMES_PER_TURN)
   #timer: Timer | undefined
   #countTimer: Timer | undefined
 
@@ -212,7 +215,7 @@ export class Hub {
   /** Listens before it reads: what happens in between is held, not lost. */
   #open(drop: DropId): Opened {
     // Names are free: what is none is not kept for a while, as a drop that exists is.
-    const gallery = new Gallery(drop, this.#world, () => {
+    const gallery = new Gallery(drop, this.#world, this.#turns, () => {
       if (this.#galleries.get(drop)?.gallery === gallery) this.#close(drop)
     })
     const { feed, viewers } = this.#world

@@ -1,16 +1,18 @@
 /**
- * Brings what became of orders from the event stream into their buyers' inboxes, one event after another.
+ * Brings what became of orders from the event stream into their buyers' inboxes.
  *
  * An event is done with when its rows are committed, and not before; one that cannot be written now comes again a little
  * later, and one that can never be read is logged and let go, so that it holds up nobody. Every node does this for a
  * share of the events; what two of them write twice is there once.
  *
  * It is patient: after each write it rests nineteen times as long as the write took. In a storm the same Postgres has
- * orders to commit, and nobody looks for a fresh order in the inbox in the second in which they placed it.
+ * orders to commit, and nobody looks for a fresh order in the inbox in the second in which they placed it. So that it
+ * does not fall behind for good, a write takes what has gathered meanwhile: up to twice as many events as the one before.
+ * After a write that failed it begins with single events again, so that one that can never be written holds up no other.
  */
 import type { EventConsumer, Taken } from '../../bus/event-consumer.ts'
 import { fieldsOf, readBody, readList } from '../../bus/reading.ts'
-import { type DropId, isDropId, isOrderId, isUserId } from '../../protocol/ids.ts'
+import { isDropId, isOrderId, isUserId } from '../../protocol/ids.ts'
 import { Nap } from '../../rooms/nap.ts'
 import type { Clock, Log } from '../../rooms/ports.ts'
 import type { Inbox, OrderEnd } from '../../storage/inbox/inbox.ts'
@@ -29,15 +31,16 @@ const REST_RATIO = 19
 const REST_MAX_MS = 1_000
 /** An event is a batch of the room's at most. */
 const ENDS_MAX = 1_000
+/** In one write. The stream lets all nodes together have a few times as many in work. */
+const EVENTS_MAX = 16
 const KINDS: ReadonlySet<unknown> = new Set(['order_confirmed', 'order_revoked', 'order_cancelled'])
-
-type Ended = { kind: string; drop: DropId; ends: OrderEnd[] } | 'not_of_orders'
 
 export class InboxWriter {
   readonly #world: InboxWriterWorld
   readonly #nap: Nap
   #stopping = false
   #writing: Promise<void> | undefined
+  #atOnce = 1
 
   constructor(world: InboxWriterWorld) {
     this.#world = world
@@ -63,42 +66,54 @@ export class InboxWriter {
         await this.#nap.take(TRY_AGAIN_MS)
         continue
       }
-      if (this.#stopping) return taken.again(0)
+      const gathered = [taken, ...(await this.#gather())]
+      if (this.#stopping) return gathered.forEach((one) => void one.again(0))
 
       const startedMs = this.#world.clock.monotonicMs()
-      this.#writing = this.#write(taken)
+      this.#writing = this.#write(gathered)
       await this.#writing
       await this.#nap.take(Math.min(REST_MAX_MS, REST_RATIO * (this.#world.clock.monotonicMs() - startedMs)))
     }
   }
 
-  /** Never rejects. */
-  async #write(taken: Taken): Promise<void> {
-    const { inbox, log } = this.#world
-    const ended = readBody(taken.subject, taken.body, readEnded, log)
-    if (ended === undefined || ended === 'not_of_orders') return taken.done()
+  /** What else is there now, besides the first. */
+  async #gather(): Promise<Taken[]> {
+    const gathered: Taken[] = []
+    while (gathered.length < this.#atOnce - 1) {
+      const taken = await this.#world.consumer.take(0)
+      if (taken === 'nothing' || taken === 'away') break
+      gathered.push(taken)
+    }
+    return gathered
+  }
 
+  /** Never rejects. */
+  async #write(gathered: readonly Taken[]): Promise<void> {
+    const { inbox, log } = this.#world
+    const read = gathered.map((taken) => ({ taken, ends: readBody(taken.subject, taken.body, readEnds, log) ?? [] }))
+    const ends = read.flatMap((one) => one.ends)
     try {
-      await inbox.add(ended.drop, ended.kind, ended.ends)
-      taken.done()
+      if (ends.length > 0) await inbox.add(ends)
+      for (const { taken } of read) taken.done()
+      this.#atOnce = Math.min(EVENTS_MAX, this.#atOnce * 2)
     } catch (cause) {
-      log.warn('inbox.not_written', { subject: taken.subject, cause: String(cause) })
-      taken.again(TRY_AGAIN_MS)
+      log.warn('inbox.not_written', { events: gathered.length, cause: String(cause) })
+      for (const { taken } of read) taken.again(TRY_AGAIN_MS)
+      this.#atOnce = 1
       await this.#nap.take(TRY_AGAIN_MS)
     }
   }
 }
 
-function readEnded(value: unknown): Ended | undefined {
+/** None where an event is not of orders. */
+function readEnds(value: unknown): OrderEnd[] | undefined {
   const { drop, kind, body } = fieldsOf(value) ?? {}
   if (typeof kind !== 'string') return undefined
-  if (!KINDS.has(kind)) return 'not_of_orders'
+  if (!KINDS.has(kind)) return []
+  if (!isDropId(drop)) return undefined
 
-  const ends = readList(body, ENDS_MAX, readEnd)
-  return isDropId(drop) && ends !== undefined ? { kind, drop, ends } : undefined
-}
-
-function readEnd(value: unknown): OrderEnd | undefined {
-  const { orderId, buyer } = fieldsOf(value) ?? {}
-  return isOrderId(orderId) && isUserId(buyer) ? { user: buyer, orderId } : undefined
+  return readList(body, ENDS_MAX, (one) => {
+    const { orderId, buyer } = fieldsOf(one) ?? {}
+    return isOrderId(orderId) && isUserId(buyer) ? { user: buyer, orderId, drop, kind } : undefined
+  })
 }

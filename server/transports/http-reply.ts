@@ -31,6 +31,7 @@ export class HttpReply {
   readonly #options: ReplyOptions
   #done = false
   #noted: Headers = {}
+  #whenDone: () => void = () => undefined
 
   constructor(res: HttpResponse, question: HttpQuestion, options: ReplyOptions) {
     this.#res = res
@@ -42,6 +43,11 @@ export class HttpReply {
   /** Goes with whatever is answered. */
   note(headers: Headers): void {
     this.#noted = headers
+  }
+
+  /** Called once it is answered, or they are gone. */
+  whenDone(call: () => void): void {
+    this.#whenDone = call
   }
 
   answer({ status, headers, body, etag }: WrittenAnswer): void {
@@ -106,6 +112,7 @@ export class HttpReply {
     if (this.#done) return
 
     this.#done = true
+    this.#whenDone()
     this.#options.onDone(status)
   }
 }

@@ -21,7 +21,7 @@ import type { Tokens } from '../inbound/tokens.ts'
 import type { NodeLog } from '../log.ts'
 import type { EdgeApp } from './edge-app.ts'
 import { type GuardHeaders, guardHeaders } from './guard-headers.ts'
-import { BODY_MAX, readBody } from './http-body.ts'
+import { AwaitedBodies, BODY_MAX, readBody } from './http-body.ts'
 import { admitted } from './http-caller.ts'
 import { readInput } from './http-input.ts'
 import { Origins } from './http-origins.ts'
@@ -50,11 +50,17 @@ export interface HttpWorld {
 export interface HttpLimits {
   bodyBytes: number
   handlerMs: number
-  /** Requests that are being answered; one more hears `overloaded`. */
+  /** Requests that are being answered; one more hears `overloaded`, unless it asks how the node is. */
   inFlight: number
+  /** Bodies that are waited for, and those of one network. */
+  bodies: number
+  bodiesPerNetwork: number
 }
 
-export const HTTP_LIMITS: HttpLimits = { bodyBytes: BODY_MAX, handlerMs: 10_000, inFlight: 4_096 }
+export const HTTP_LIMITS: HttpLimits = {
+  ...{ bodyBytes: BODY_MAX, handlerMs: 10_000, inFlight: 4_096 },
+  ...{ bodies: 2_048, bodiesPerNetwork: 128 },
+}
 
 type FoundRoute = Extract<Found, { found: 'route' }>
 
@@ -65,6 +71,7 @@ export class Http {
   readonly #origins: Origins
   readonly #addresses: Addresses
   readonly #guard: GuardHeaders
+  readonly #awaited: AwaitedBodies
   #inFlight = 0
 
   constructor(world: HttpWorld, limits: HttpLimits = HTTP_LIMITS) {
@@ -74,9 +81,10 @@ export class Http {
     this.#origins = new Origins(world.origins)
     this.#addresses = world.addresses ?? new Addresses([])
     this.#guard = guardHeaders(world.httpsOnly === true)
+    this.#awaited = new AwaitedBodies(limits.bodies, limits.bodiesPerNetwork)
   }
 
-  /** Requests that are being answered. */
+  /** Requests that have no answer yet. */
   get inFlight(): number {
     return this.#inFlight
   }
@@ -127,9 +135,13 @@ export class Http {
     else if (found.found === 'path' && method === 'options') reply.preflight(found.allow)
     else if (found.found === 'path') {
       reply.refuse(refuse('method_not_allowed', { detail: `understood here: ${found.allow}` }), { allow: found.allow })
-    } else if (this.#inFlight > this.#limits.inFlight) {
-      reply.refuseAndHangUp(refuse('overloaded', { detail: 'too many requests at once' }))
+    } else if (this.#isFull && found.route.endpoint.limit !== 'none') {
+      reply.refuseAndHangUp(overloaded())
     } else this.#take(res, found, question, reply)
+  }
+
+  get #isFull(): boolean {
+    return this.#inFlight - this.#awaited.size > this.#limits.inFlight
   }
 
   #take(res: HttpResponse, found: FoundRoute, question: HttpQuestion, reply: HttpReply): void {
@@ -142,10 +154,21 @@ export class Http {
       else void this.#answer(found, question, NO_BODY, reply)
     } else if (Number(question.headers.get('content-length') ?? 0) > bodyBytes) {
       reply.refuseAndHangUp(tooLarge(bodyBytes))
-    } else {
+    } else this.#read(res, question, reply, (body) => void this.#answer(found, question, body, reply))
+  }
+
+  /** What is not read to its end is refused, and its connection with it. */
+  #read(res: HttpResponse, question: HttpQuestion, reply: HttpReply, hear: (body: Buffer) => void): void {
+    const arrived = this.#awaited.await(this.#networkOf(question))
+    if (arrived === 'crowded') reply.refuseAndHangUp(refuse('rate_limited', { retryAfterMs: CROWDED_MS }))
+    else if (arrived === 'full') reply.refuseAndHangUp(overloaded())
+    else {
+      reply.whenDone(arrived)
+      const { bodyBytes } = this.#limits
       readBody(res, bodyBytes, (body) => {
+        arrived()
         if (body === 'too_large') reply.refuseAndHangUp(tooLarge(bodyBytes))
-        else void this.#answer(found, question, body, reply)
+        else hear(body)
       })
     }
   }
@@ -213,6 +236,12 @@ function say(reply: HttpReply, said: Said): void {
 }
 
 const NO_BODY = Buffer.alloc(0)
+/** By then some of the bodies have come, or their connections are gone. */
+const CROWDED_MS = 1_000
+
+function overloaded(): Refusal {
+  return refuse('overloaded', { detail: 'too many requests at once' })
+}
 
 function tooLarge(bytesMax: number): Refusal {
   return refuse('too_large', { detail: `a body is at most ${bytesMax} bytes` })

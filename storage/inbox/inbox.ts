@@ -33,6 +33,8 @@ export interface InboxQuestion {
 export interface OrderEnd {
   user: UserId
   orderId: OrderId
+  drop: DropId
+  kind: string
 }
 
 const NONE_BEFORE = '9223372036854775807'
@@ -79,13 +81,15 @@ export class Inbox {
   }
 
   /** What became of orders. Told again, it changes nothing. Answers how many were new. */
-  async add(drop: DropId, kind: string, ends: readonly OrderEnd[]): Promise<number> {
+  async add(ends: readonly OrderEnd[]): Promise<number> {
     const users = ends.map((end) => end.user)
     const orderIds = ends.map((end) => end.orderId)
+    const kinds = ends.map((end) => end.kind)
+    const drops = ends.map((end) => end.drop)
     const result = await answered(
       this.#sql`
         insert into notifications (user_id, order_id, kind, drop_id)
-        select user_id, order_id, ${kind}, ${drop} from unnest(${users}::uuid[], ${orderIds}::text[]) as n (user_id, order_id)
+        select * from unnest(${users}::uuid[], ${orderIds}::text[], ${kinds}::text[], ${drops}::uuid[])
         on conflict (order_id, kind) do nothing`,
     )
     return result.count

@@ -15,6 +15,7 @@ import { DropPages } from '../../server/api/drop-pages.ts'
 import { type ApiWorld, apiRoutes } from '../../server/api/routes.ts'
 import { WaitingBuyers } from '../../server/api/settlements.ts'
 import { Cancellations } from '../../server/inbound/cancellations.ts'
+import { Outcomes } from '../../server/inbound/outcomes.ts'
 import { Passwords } from '../../server/inbound/passwords.ts'
 import { Tokens } from '../../server/inbound/tokens.ts'
 import type { Standing } from '../../storage/accounts/standings.ts'
@@ -120,7 +121,11 @@ export function restWorld() {
   }
   const writeKeys = new MemoryWriteKeys()
   const world: ApiWorld = {
-    signInGuard: { take: async (email, network) => answers.signIn(email, network) },
+    signInGuard: {
+      take: async (email, network) => answers.signIn(email, network),
+      placeOf: async (_, network) => ({ neighbourhood: network, isKnown: false }),
+      welcome: () => undefined,
+    },
     accounts: {
       create: async (account) => {
         if ([...accounts.values()].some((known) => known.email === account.email)) return 'email_taken'
@@ -306,9 +311,15 @@ export function restWorld() {
     stock,
     cancellations: new Cancellations({
       stock,
-      ledger: {
-        positions: async (_, ids) => ids.map((id) => (answers.accepted.has(id) ? { epoch: 1, seq: 9 } : undefined)),
-      },
+      outcomes: new Outcomes(
+        {
+          read: async (drop) => answers.ledger(drop),
+          positions: async (_, ids) => ids.map((id) => (answers.accepted.has(id) ? { epoch: 1, seq: 9 } : undefined)),
+        },
+        { states: async () => new Map() },
+        { byId: async (drop) => drops.get(drop) },
+        new HandClock(),
+      ),
       rooms: { control },
       secondLookMs: 1,
     }),

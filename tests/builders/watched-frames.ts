@@ -2,14 +2,17 @@
  * What watchers were shown, frame by frame, and the proof that none of them missed anything.
  *
  * A frame of news says after which position it is complete, but this does not take its word for it: the frames of all watchers
- * together are the truth about what was said, and each watcher must have seen every one of them, in order, from its
- * snapshot on; only another snapshot, as new as what is missing, may stand for it.
+ * together are the truth about what was said, and each watcher must have been told every change in them, in order, from its
+ * snapshot on. A later count of the same frame may stand for an older one, and a snapshot for everything before it.
  */
 import type { LinkEars, Transport } from '../../client/transport.ts'
 import type { Down } from '../../protocol/down.ts'
+import type { Change } from '../../protocol/messages/news.ts'
 import { comparePositions, formatPosition, ORIGIN, type Position } from '../../protocol/position.ts'
 
-type Shown = { what: 'snapshot' | 'news' | 'recovered'; position: Position; counts: boolean }
+/** `changes`: those that change what a watcher sees. */
+type Shown = { what: 'snapshot' | 'news' | 'recovered'; position: Position; changes: readonly Change[] }
+type Said = Pick<Shown, 'position' | 'changes'>
 
 export class WatchedFrames {
   readonly #shown = new Map<string, Shown[]>()
@@ -54,37 +57,48 @@ export class WatchedFrames {
 
     const list = this.#shown.get(watcher) ?? []
     this.#shown.set(watcher, list)
-    if (message.type === 'snapshot') list.push({ what: 'snapshot', position: message.position, counts: true })
+    if (message.type === 'snapshot') list.push({ what: 'snapshot', position: message.position, changes: [] })
     else {
-      const counts = message.changes.some((change) => change.kind !== 'viewers' && change.kind !== 'announcement')
-      list.push({ what: message.recovered === true ? 'recovered' : 'news', position: message.position, counts })
+      const changes = message.changes.filter(({ kind }) => kind !== 'viewers' && kind !== 'announcement')
+      list.push({ what: message.recovered === true ? 'recovered' : 'news', position: message.position, changes })
     }
   }
 
-  /** Where anything was told that changes what a watcher sees. */
-  #said(): Position[] {
-    const byName = new Map<string, Position>()
-    for (const { what, position, counts } of [...this.#shown.values()].flat()) {
-      if (what !== 'snapshot' && counts) byName.set(formatPosition(position), position)
+  /** What was told at each position, by whichever frame tells the least: one that stands for several tells more. */
+  #said(): Said[] {
+    const byName = new Map<string, Said>()
+    for (const { what, position, changes } of [...this.#shown.values()].flat()) {
+      if (what === 'snapshot' || changes.length === 0) continue
+      const name = formatPosition(position)
+      const known = byName.get(name)
+      if (known === undefined || known.changes.length > changes.length) byName.set(name, { position, changes })
     }
-    return [...byName.values()].sort(comparePositions)
+    return [...byName.values()].sort((a, b) => comparePositions(a.position, b.position))
   }
 }
 
-function faultsOf(shown: readonly Shown[], said: readonly Position[]): string[] {
+function faultsOf(shown: readonly Shown[], said: readonly Said[]): string[] {
   const faults: string[] = []
   let at: Position = ORIGIN
-  for (const { what, position, counts } of shown) {
+  for (const { what, position, changes } of shown) {
     const name = `${what} at ${formatPosition(position)} after ${formatPosition(at)}`
     const order = comparePositions(position, at)
     if (order < 0) faults.push(`${name} goes back`)
     if (what !== 'snapshot') {
       if (position.epoch !== at.epoch) faults.push(`${name} is of another epoch`)
-      if (order === 0 && counts) faults.push(`${name} repeats`)
-      const missed = said.filter((one) => comparePositions(one, at) > 0 && comparePositions(one, position) < 0)
-      if (missed.length > 0) faults.push(`${name} leaves out ${missed.map(formatPosition).join(' ')}`)
+      if (order === 0 && changes.length > 0) faults.push(`${name} repeats`)
+      const missed = said
+        .filter((one) => comparePositions(one.position, at) > 0 && comparePositions(one.position, position) < 0)
+        .filter((one) => !one.changes.every((change) => changes.some((told) => standsFor(told, change))))
+      if (missed.length > 0)
+        faults.push(`${name} leaves out ${missed.map((one) => formatPosition(one.position)).join(' ')}`)
     }
     at = position
   }
   return faults
+}
+
+function standsFor(told: Change, change: Change): boolean {
+  if (told.kind === 'left' && change.kind === 'left') return told.sku === change.sku
+  return JSON.stringify(told) === JSON.stringify(change)
 }

@@ -9,17 +9,20 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { DropId } from '../../protocol/ids.ts'
 import { connectPostgres } from '../../storage/postgres.ts'
 import type { Loss } from '../partitions/node-network.ts'
+import { asleep } from './asleep.ts'
 import type { FaultId } from './catalogue.ts'
 import type { Gate } from './gate.ts'
+import type { Phone } from './phone.ts'
 import type { PlannedFault } from './plan.ts'
 import type { HurtableWorld, Place } from './world.ts'
 
 export interface Arena {
   world: HurtableWorld
   drop: DropId
-  cutClients(): void
-  /** The fault has really begun: `to` says where. */
-  begun(to: string): void
+  phones: readonly Phone[]
+  /** The fault has really begun: `to` says where, `place` at which of the world's places. */
+  begun(to: string, place?: number): void
+  say(line: string): void
 }
 
 const HOUR_S = 3_600
@@ -27,20 +30,10 @@ const HOUR_S = 3_600
 type Blow = (arena: Arena, fault: PlannedFault) => Promise<void>
 
 export const BLOWS: Record<FaultId, Blow> = {
-  F1: async (arena, fault) => {
-    const place = await victim(arena, fault)
-    if (place === undefined) return
-    place.state = 'hurt'
-    place.node?.kill('SIGKILL')
-  },
+  F1: ended('SIGKILL'),
   F2: stopped,
   F3: stopped,
-  F4: async (arena, fault) => {
-    const place = await victim(arena, fault)
-    if (place === undefined) return
-    place.state = 'hurt'
-    place.node?.kill('SIGTERM')
-  },
+  F4: ended('SIGTERM'),
   F5: async ({ world, begun }, { forMs }) => {
     const redis = world.server('redis')
     begun('Redis')
@@ -103,11 +96,17 @@ export const BLOWS: Record<FaultId, Blow> = {
   F24: partitioned(() => ({ what: 'everything' })),
   F24_redis: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.redis.port] })),
   F24_nats: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.nats.port] })),
+  F24_postgres: partitioned(({ gates }) => ({ what: 'ports', ours: [gates.postgres.port] })),
+  F24_reset: partitioned(() => ({ what: 'reset' })),
   F24_deaf: partitioned(() => ({ what: 'received' })),
   F24_mute: partitioned(() => ({ what: 'sent' })),
   F24_loss: partitioned(() => ({ what: 'one in ten' })),
   F25: atGates('nats', (gate, at) => gate.loseReplies(at % 2 === 0 ? 'cut' : 'half-closed')),
   F26: atGates('nats', (gate) => gate.hold()),
+  F27: async (arena, fault) => {
+    const place = await victim(arena, { ...fault, who: 'other' })
+    if (place !== undefined) await asleep(arena, place, fault.forMs)
+  },
   F28: async ({ world, begun }, { forMs }) => {
     const nats = world.server('nats')
     begun('NATS')
@@ -130,24 +129,37 @@ export const BLOWS: Record<FaultId, Blow> = {
     begun('Redis')
     await world.redis.call((redis) => redis.del(world.keysOf(drop).lease))
   },
-  F36: async ({ cutClients, begun }) => {
+  F36: async ({ phones, begun }) => {
     begun('all clients')
-    cutClients()
+    for (const phone of phones) phone.cut()
   },
 }
 
-/** The node that the plan means, if it is up and another one is up besides. */
-async function victim({ world, drop, begun }: Arena, { who }: PlannedFault): Promise<Place | undefined> {
+/** The node that the plan means, if it may be hurt so, is up, and another one is up besides. */
+async function victim(
+  { world, drop, begun }: Arena,
+  { who }: PlannedFault,
+  may: (place: Place) => boolean = () => true,
+): Promise<Place | undefined> {
   const up = world.places.filter(({ state }) => state === 'up')
   if (up.length < 2) return undefined
 
   const owner = await world.owner(drop)
   const other = up.find((place) => place !== owner)
   const chosen = who === 'owner' ? owner : who === 'other' ? other : up[Math.floor(who * up.length)]
-  if (chosen === undefined || chosen.state !== 'up') return undefined
+  if (chosen === undefined || chosen.state !== 'up' || !may(chosen)) return undefined
 
-  begun(chosen === owner ? 'the owner' : 'another node')
+  begun(chosen === owner ? 'the owner' : 'another node', world.places.indexOf(chosen))
   return chosen
+}
+
+function ended(signal: NodeJS.Signals): Blow {
+  return async (arena, fault) => {
+    const place = await victim(arena, fault, (one) => arena.world.mayEnd(one))
+    if (place === undefined) return
+    place.state = 'hurt'
+    place.node?.kill(signal)
+  }
 }
 
 async function stopped(arena: Arena, fault: PlannedFault): Promise<void> {

@@ -1,29 +1,28 @@
 /**
- * One buyer with a phone: watches the drop, orders when it meant to, and sends the SAME key again, with jitter, after
- * `pending`, after silence and after a cut. A socket that says nothing for too long is given up for one to another node.
+ * One buyer with a phone: orders when it meant to, and sends the SAME key again, with jitter, after `pending`, silence and
+ * cuts; gives some orders back, once they are confirmed or before that, and asks for that again too.
  *
  * It writes down every sending with its answer, by one clock, and says nothing about right or wrong.
  */
-import { LightSocket } from '../../bench/light-socket.ts'
 import type { Down } from '../../protocol/down.ts'
-import type { DropId, IdempotencyKey, OrderId, UserId } from '../../protocol/ids.ts'
+import type { DropId, OrderId, UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
 import { orderIdOf } from '../../rooms/order-id.ts'
 import type { Attempt, History } from './history.ts'
+import { jitterMs, Phone, type PhoneWorld } from './phone.ts'
 import type { Want } from './plan.ts'
-import { Sightings } from './sightings.ts'
 
-export interface BuyerWorld {
-  urls: readonly string[]
-  drop: DropId
-  history: Pick<History, 'attempts' | 'told'>
-  nowMs(): number
+export interface BuyerWorld extends PhoneWorld {
+  histories: readonly Pick<History, 'attempts' | 'returns' | 'told'>[]
 }
 
 interface OpenOrder {
   want: Want
+  drop: DropId
+  history: BuyerWorld['histories'][number]
   orderId: OrderId
-  state: 'sending' | 'accepted' | 'over'
+  /** `returning`: it was confirmed, or at least accepted, and is given back. */
+  state: 'sending' | 'accepted' | 'returning' | 'over'
   last: Attempt | undefined
   /** Not sent again before this moment. */
   waitsUntilMs: number
@@ -31,199 +30,182 @@ interface OpenOrder {
   failures: number
 }
 
-const SILENT_MS = 2_000
+type Receipt = Extract<Down, { type: 'receipt' }>
+
 const RECEIPT_WITHIN_MS = 1_500
-/** Jitter that doubles, as docs/client-spec.md asks: without it a slow fleet is kept slow by those who ask again. */
 const RETRY_JITTER_MS = 250
-const RECONNECT_JITTER_MS = 500
-const JITTER_MAX_MS = 3_000
+const PAUSED_JITTER_MS = 600
 const ASK_EVERY_MS = 700
 const KEYS_AT_ONCE = 64
 
 export class Buyer {
   readonly id: UserId
-  readonly sightings = new Sightings()
+  readonly phone: Phone
   readonly #world: BuyerWorld
-  readonly #token: string
-  readonly #orders = new Map<IdempotencyKey, OpenOrder>()
+  readonly #orders = new Map<OrderId, OpenOrder>()
   readonly #attempts = new Map<string, Attempt>()
-  #socket: LightSocket | undefined
-  #turn: number
   #sendings = 0
-  #heardMs = 0
   #askedMs = 0
-  #connectAtMs = 0
-  #isIn = false
-  #failures = 0
 
   constructor(world: BuyerWorld, who: { id: UserId; token: string }, turn: number) {
     this.#world = world
     this.id = who.id
-    this.#token = who.token
-    this.#turn = turn
-    this.#connect()
+    this.phone = new Phone(world, who.token, turn, {
+      isIn: () => this.#isIn(),
+      hear: (message) => this.#heed(message),
+    })
   }
 
-  get isIn(): boolean {
-    return this.#isIn
-  }
-
-  /** Orders without their end. */
-  get waiting(): number {
-    let waiting = 0
-    for (const { state } of this.#orders.values()) if (state !== 'over') waiting += 1
-    return waiting
+  /** Orders without their end, for people. */
+  get waiting(): string[] {
+    return this.#owed().map(({ orderId, state, last }) => `${orderId} ${state}, last told ${last?.verdict}`)
   }
 
   order(want: Want): void {
-    const orderId = orderIdOf(this.#world.drop, this.id, want.key)
-    const open: OpenOrder = { want, orderId, state: 'sending', last: undefined, waitsUntilMs: 0, failures: 0 }
-    this.#orders.set(want.key, open)
-    this.#send(open, want.lines)
+    const drop = this.#world.drops[want.drop]
+    const history = this.#world.histories[want.drop]
+    if (drop === undefined || history === undefined) throw new RangeError(`no drop ${want.drop}`)
+
+    const orderId = orderIdOf(drop, this.id, want.key)
+    const open: OpenOrder = {
+      ...{ want, drop, history, orderId },
+      ...{ state: 'sending', last: undefined, waitsUntilMs: 0, failures: 0 },
+    }
+    this.#orders.set(orderId, open)
+    this.#send(open)
   }
 
   /** What time brings: sends again what has no answer, asks for outcomes, gives up a socket that is silent. */
   look(): void {
+    const owed = this.#owed()
+    this.phone.look(!this.phone.isIn || owed.some(({ last }) => last?.verdict === 'silence'))
+    if (!this.phone.isIn) return
+
     const nowMs = this.#world.nowMs()
-    if (this.#socket === undefined) {
-      if (nowMs >= this.#connectAtMs) this.#connect()
-      return
-    }
-    const owed = [...this.#orders.values()].filter(({ state }) => state !== 'over')
-    const isAsking = owed.some(({ last }) => last?.verdict === 'silence')
-    if ((!this.#isIn || isAsking) && nowMs - this.#heardMs > SILENT_MS) this.cut()
-    if (!this.#isIn) return
-
-    for (const open of owed) {
-      if (open.state === 'sending' && nowMs >= open.waitsUntilMs) this.#send(open, open.want.lines)
-    }
-    const accepted = owed.filter(({ state }) => state === 'accepted').map(({ want }) => want.key)
-    if (accepted.length > 0 && nowMs - this.#askedMs > ASK_EVERY_MS) {
+    for (const open of owed) if (open.state !== 'accepted' && nowMs >= open.waitsUntilMs) this.#send(open)
+    if (nowMs - this.#askedMs > ASK_EVERY_MS) {
       this.#askedMs = nowMs
-      this.#say({ type: 'outcomes', id: 'outcomes', drop: this.#world.drop, keys: accepted.slice(0, KEYS_AT_ONCE) })
+      for (const drop of this.#world.drops) this.#ask(drop, owed)
     }
-  }
-
-  /** The connection is gone; another one, to the next node, comes after a random while. */
-  cut(): void {
-    this.#socket?.cut()
-    this.#socket = undefined
-    this.#isIn = false
-    this.sightings.cut()
-    this.#turn += 1
-    this.#failures += 1
-    this.#connectAtMs = this.#world.nowMs() + jitterMs(RECONNECT_JITTER_MS, this.#failures - 1)
   }
 
   close(): void {
-    this.#socket?.cut()
-    this.#socket = undefined
-    this.#connectAtMs = Number.POSITIVE_INFINITY
+    this.phone.close()
   }
 
-  #connect(): void {
-    const url = this.#world.urls[this.#turn % this.#world.urls.length] ?? ''
-    this.#heardMs = this.#world.nowMs()
-    const socket: LightSocket = new LightSocket(url, 'livedrop.v1.json', {
-      open: () => this.#socket === socket && this.#say({ type: 'hello', token: this.#token }),
-      text: (bytes) => this.#socket === socket && this.#hear(bytes),
-      close: () => this.#socket === socket && this.cut(),
-    })
-    this.#socket = socket
+  #owed(): OpenOrder[] {
+    return [...this.#orders.values()].filter(({ state }) => state !== 'over')
   }
 
-  #hear(bytes: Buffer): void {
-    this.#heardMs = this.#world.nowMs()
-    const frame = JSON.parse(bytes.toString()) as Down | Down[]
-    for (const message of Array.isArray(frame) ? frame : [frame]) this.#heed(message)
+  /** What was on its way when the last socket ended is sent again at once. */
+  #isIn(): void {
+    for (const open of this.#orders.values()) if (open.last?.verdict === 'silence') open.waitsUntilMs = 0
+    this.look()
+  }
+
+  #ask(drop: DropId, owed: readonly OpenOrder[]): void {
+    const accepted = owed.filter((open) => open.drop === drop && open.state === 'accepted')
+    const keys = accepted.slice(0, KEYS_AT_ONCE).map(({ want }) => want.key)
+    if (keys.length > 0) this.phone.say({ type: 'outcomes', id: 'outcomes', drop, keys })
   }
 
   #heed(message: Down): void {
-    if (message.type === 'welcome') this.#say({ type: 'watch', id: 'watch', drop: this.#world.drop })
-    if (message.type === 'snapshot') {
-      this.sightings.snapshot(message.position, message.items)
-      this.#isIn = true
-      this.#failures = 0
-      // What was on its way when the last socket ended is sent again at once.
-      for (const open of this.#orders.values()) if (open.last?.verdict === 'silence') open.waitsUntilMs = 0
-      this.look()
-    }
-    if (message.type === 'news') {
-      const counts = message.changes.flatMap((change) => (change.kind === 'left' ? [change] : []))
-      this.sightings.news(message.position, counts)
-    }
     if (message.type === 'receipt') this.#receipt(message)
-    if (message.type === 'confirmed' || message.type === 'revoked') {
-      this.#settled(message.key, message.orderId, message.type)
+    if (message.type === 'confirmed' || message.type === 'revoked' || message.type === 'cancelled') {
+      this.#settled(message.orderId, message.type)
     }
-    if (message.type === 'outcome') this.#outcome(message)
+    if (message.type === 'outcome' && message.orderId !== undefined) {
+      const { orderId, state } = message
+      if (state === 'confirmed' || state === 'revoked' || state === 'cancelled') this.#settled(orderId, state)
+    }
+    if (message.type === 'outcome' && message.state === 'unknown') {
+      // Accepted once, and now nobody knows of it: the same key is good for another try.
+      const open = this.#orders.get(orderIdOf(message.drop, this.id, message.key))
+      if (open?.state === 'accepted') open.state = 'sending'
+    }
   }
 
-  #outcome({ key, orderId, state }: Extract<Down, { type: 'outcome' }>): void {
-    if (state === 'confirmed' || state === 'revoked') this.#settled(key, orderId, state)
-    // Accepted once, and now nobody knows of it: the same key is good for another try.
-    const open = this.#orders.get(key)
-    if (state === 'unknown' && open?.state === 'accepted') open.state = 'sending'
-  }
+  #receipt(receipt: Receipt): void {
+    const id = String(receipt.id)
+    const attempt = this.#attempts.get(id)
+    const open = attempt && this.#orders.get(attempt.orderId)
+    if (attempt === undefined || open === undefined) return
 
-  #receipt(receipt: Extract<Down, { type: 'receipt' }>): void {
-    const attempt = this.#attempts.get(String(receipt.id))
-    const open = attempt && this.#orders.get(attempt.key)
-    if (attempt === undefined || open === undefined || attempt.verdict !== 'silence') return
-
-    this.#attempts.delete(String(receipt.id))
-    const { verdict, position, retryAfterMs } = receipt
+    this.#attempts.delete(id)
+    const { verdict, position } = receipt
     Object.assign(attempt, { verdict, position, repliedMs: this.#world.nowMs() })
-    if (open.state !== 'sending') return
+    const isReturn = id.startsWith(RETURN)
+    if (open.state === (isReturn ? 'returning' : 'sending')) this.#answered(open, receipt, isReturn)
+  }
 
-    if (verdict === 'accepted' || verdict === 'duplicate') this.#accepted(open)
-    else if (verdict === 'pending' || verdict === 'early' || verdict === 'rate_limited') {
-      const waitMs = (retryAfterMs ?? 200) + (verdict === 'early' ? 0 : jitterMs(RETRY_JITTER_MS, open.failures))
+  #answered(open: OpenOrder, { verdict, retryAfterMs }: Receipt, isReturn: boolean): void {
+    const good = verdict === 'accepted' || verdict === 'duplicate'
+    if (good && !isReturn) this.#accepted(open)
+    else if (verdict === 'pending' || verdict === 'early' || verdict === 'rate_limited' || verdict === 'paused') {
+      const baseMs = verdict === 'paused' ? PAUSED_JITTER_MS : RETRY_JITTER_MS
+      const waitMs = (retryAfterMs ?? 200) + (verdict === 'early' ? 0 : jitterMs(baseMs, open.failures))
       open.waitsUntilMs = this.#world.nowMs() + waitMs
     } else open.state = 'over'
   }
 
   #accepted(open: OpenOrder): void {
     open.state = 'accepted'
-    const { then, lines } = open.want
-    if (then === 'same_again') this.#send(open, lines)
-    if (then === 'other_lines')
-      this.#send(
-        open,
-        lines.map(({ sku, qty }) => ({ sku, qty: qty + 1 })),
-      )
+    const { besides, lines } = open.want
+    if (besides === 'same_again') this.#sendLines(open, lines)
+    if (besides === 'other_lines') {
+      const others = lines.map(({ sku, qty }) => ({ sku, qty: qty + 1 }))
+      this.#sendLines(open, others)
+    }
+    if (besides === 'return_at_once') this.#giveBack(open)
   }
 
-  #settled(key: IdempotencyKey, orderId: OrderId | undefined, what: 'confirmed' | 'revoked'): void {
-    const open = this.#orders.get(key)
-    if (orderId !== undefined) this.#world.history.told.push({ orderId, what, atMs: this.#world.nowMs() })
-    if (open !== undefined) open.state = 'over'
+  #settled(orderId: OrderId, what: 'confirmed' | 'revoked' | 'cancelled'): void {
+    const open = this.#orders.get(orderId)
+    if (open === undefined) return
+
+    open.history.told.push({ orderId, what, atMs: this.#world.nowMs() })
+    if (open.state === 'returning' && what === 'confirmed') return
+    if (open.state === 'accepted' && what === 'confirmed' && open.want.besides === 'return') this.#giveBack(open)
+    else open.state = 'over'
   }
 
-  #send(open: OpenOrder, lines: Line[]): void {
-    if (!this.#isIn || this.#socket?.isOpen !== true) return
+  #giveBack(open: OpenOrder): void {
+    Object.assign(open, { state: 'returning', failures: 0 })
+    this.#send(open)
+  }
+
+  #send(open: OpenOrder): void {
+    if (open.state === 'returning') {
+      const { orderId, drop, want } = open
+      const message = { type: 'cancel', orderId, drop, key: want.key }
+      this.#post(open, open.history.returns, want.lines, RETURN, message)
+    } else this.#sendLines(open, open.want.lines)
+  }
+
+  #sendLines(open: OpenOrder, lines: Line[]): void {
+    const message = { type: 'order', drop: open.drop, key: open.want.key, lines }
+    this.#post(open, open.history.attempts, lines, ORDER, message)
+  }
+
+  #post(open: OpenOrder, list: Attempt[], lines: readonly Line[], kind: string, message: object): void {
+    this.#sendings += 1
+    const id = `${kind}${this.#sendings}`
+    const sentMs = this.#world.nowMs()
+    if (!this.phone.isIn || !this.phone.say({ ...message, id })) return
 
     const { orderId, want } = open
-    this.#sendings += 1
-    const id = `${want.key}.${this.#sendings}`
     const attempt: Attempt = {
-      ...{ orderId, buyer: this.id, key: want.key, lines: formatLines(lines), sentMs: this.#world.nowMs() },
-      ...{ repliedMs: Number.POSITIVE_INFINITY, verdict: 'silence' },
+      ...{ orderId, buyer: this.id, key: want.key, lines: formatLines(lines), via: this.phone.via },
+      ...{ sentMs, repliedMs: Number.POSITIVE_INFINITY, verdict: 'silence' },
     }
     open.last = attempt
     open.failures += 1
     // Unless an answer says otherwise.
-    open.waitsUntilMs = attempt.sentMs + RECEIPT_WITHIN_MS + jitterMs(RETRY_JITTER_MS, open.failures)
+    open.waitsUntilMs = sentMs + RECEIPT_WITHIN_MS + jitterMs(RETRY_JITTER_MS, open.failures)
     this.#attempts.set(id, attempt)
-    this.#world.history.attempts.push(attempt)
-    this.#say({ type: 'order', id, drop: this.#world.drop, key: want.key, lines })
-  }
-
-  #say(message: object): void {
-    if (this.#socket?.isOpen === true) this.#socket.send(JSON.stringify(message))
+    list.push(attempt)
   }
 }
 
-function jitterMs(baseMs: number, failures: number): number {
-  return Math.random() * Math.min(JITTER_MAX_MS, baseMs * 2 ** Math.min(failures, 10))
-}
+const ORDER = 'o'
+const RETURN = 'r'

@@ -100,9 +100,34 @@ export const PARTITIONS = {
   F24: { what: 'node cut from everything', target: 'node', takes: 'journal', forMs: [5_000, 5_000], gapMs: 3_500 },
   F24_redis: { what: 'node cut from Redis', target: 'node', takes: 'journal', forMs: [3_000, 3_000], gapMs: 3_500 },
   F24_nats: { what: 'node cut from NATS', target: 'node', takes: 'journal', forMs: [5_000, 5_000], gapMs: 6_000 },
+  F24_postgres: {
+    what: 'node cut from Postgres',
+    target: 'node',
+    takes: 'journal',
+    forMs: [3_000, 3_000],
+    gapMs: 100,
+  },
+  F24_reset: {
+    what: 'node refused by everybody',
+    target: 'node',
+    takes: 'journal',
+    forMs: [3_000, 3_000],
+    gapMs: 3_500,
+  },
   F24_deaf: { what: 'node hears nothing', target: 'node', takes: 'journal', forMs: [3_000, 3_000], gapMs: 3_500 },
   F24_mute: { what: 'node is not heard', target: 'node', takes: 'journal', forMs: [3_000, 3_000], gapMs: 3_500 },
   F24_loss: { what: 'one packet of ten lost', target: 'node', takes: 'nothing', forMs: [3_000, 3_000], gapMs: 1_500 },
+} as const satisfies Record<string, FaultKind>
+
+/** What takes longer than a seed: only where it is asked for by name. */
+const WILLED = {
+  F27: {
+    what: 'gateway asleep until NATS cuts it',
+    target: 'node',
+    takes: 'nothing',
+    forMs: [16_000, 16_000],
+    gapMs: 1_200,
+  },
 } as const satisfies Record<string, FaultKind>
 
 /** What takes a world that is fitted for it (world.ts): never part of a plan by chance either. */
@@ -127,10 +152,12 @@ export const FITTED = {
 
 /** What may be dealt anywhere. */
 export type CommonFaultId = keyof typeof FAULTS
-export type FaultId = CommonFaultId | keyof typeof PARTITIONS | keyof typeof FITTED
+type WilledFaultId = keyof typeof WILLED
+export type FaultId = CommonFaultId | WilledFaultId | keyof typeof PARTITIONS | keyof typeof FITTED
 export const FAULT_IDS = Object.keys(FAULTS) as CommonFaultId[]
-export const kindOf = (id: FaultId): FaultKind => ({ ...FAULTS, ...PARTITIONS, ...FITTED })[id]
+export const WILLED_IDS = Object.keys(WILLED) as WilledFaultId[]
+export const kindOf = (id: FaultId): FaultKind => ({ ...FAULTS, ...WILLED, ...PARTITIONS, ...FITTED })[id]
 
-export function isFaultId(text: string): text is CommonFaultId {
-  return Object.hasOwn(FAULTS, text)
+export function isFaultId(text: string): text is CommonFaultId | WilledFaultId {
+  return Object.hasOwn(FAULTS, text) || Object.hasOwn(WILLED, text)
 }

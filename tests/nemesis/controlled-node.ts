@@ -28,15 +28,35 @@ const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
 
   no_prev_seq() {
     const { order, adjust } = RedisLedger.prototype
-    const unseen = async (ledger: RedisLedger, drop: DropId, fence: Fence): Promise<Fence> => {
-      const room = await ledger.read(drop)
-      return { ...fence, prevSeq: room?.seq ?? fence.prevSeq }
+    // Asked again when Redis went back just between the reading and the call.
+    const unseen = async <Answer extends { answer: string }>(
+      ledger: RedisLedger,
+      drop: DropId,
+      fence: Fence,
+      ask: (fence: Fence) => Promise<Answer>,
+    ): Promise<Answer> => {
+      for (;;) {
+        const room = await ledger.read(drop)
+        const known = room === undefined ? {} : { prevSeq: room.seq, prevBatch: room.batch }
+        const answer = await ask({ ...fence, ...known })
+        if (answer.answer !== 'out_of_sequence') return answer
+      }
     }
-    RedisLedger.prototype.order = async function (this: RedisLedger, drop, fence, claims) {
-      return order.call(this, drop, await unseen(this, drop, fence), claims)
+    RedisLedger.prototype.order = function (this: RedisLedger, drop, fence, claims) {
+      return unseen(this, drop, fence, (seen) => order.call(this, drop, seen, claims))
     }
+    RedisLedger.prototype.adjust = function (this: RedisLedger, drop, fence, opId, adjustment) {
+      return unseen(this, drop, fence, (seen) => adjust.call(this, drop, seen, opId, adjustment))
+    }
+  },
+
+  no_op_ids() {
+    const { adjust } = RedisLedger.prototype
+    const asked = new Map<string, number>()
     RedisLedger.prototype.adjust = async function (this: RedisLedger, drop, fence, opId, adjustment) {
-      return adjust.call(this, drop, await unseen(this, drop, fence), opId, adjustment)
+      const times = (asked.get(opId) ?? 0) + 1
+      asked.set(opId, times)
+      return adjust.call(this, drop, fence, times === 1 ? opId : `${opId.slice(0, 60)}-${times}`, adjustment)
     }
   },
 

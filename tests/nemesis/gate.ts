@@ -98,7 +98,7 @@ export class Gate {
       socket.on('close', () => this.#cut(link))
       if (this.#isHeld) socket.pause()
     }
-    node.on('data', (bytes) => store.write(bytes))
+    node.on('data', (bytes) => this.#pass(node, store, bytes))
     node.on('end', () => store.end())
     store.on('data', (bytes) => this.#reply(link, bytes))
     store.on('end', () => node.end())
@@ -114,8 +114,16 @@ export class Gate {
     const nowMs = performance.now()
     const atMs = Math.max(link.lastAtMs, nowMs + this.#delayMs)
     link.lastAtMs = atMs
-    if (atMs <= nowMs) link.node.write(bytes)
+    if (atMs <= nowMs) this.#pass(link.store, link.node, bytes)
     else setTimeout(() => link.node.writable && link.node.write(bytes), atMs - nowMs)
+  }
+
+  /** No more is taken in than the other side reads: whoever does not read is felt by whoever writes. */
+  #pass(from: Socket, to: Socket, bytes: Buffer): void {
+    if (to.write(bytes)) return
+
+    from.pause()
+    to.once('drain', () => this.#isHeld || from.resume())
   }
 
   #cut(link: Link): void {

@@ -1,19 +1,19 @@
 /**
- * The laws of a history (the numbers are those of the invariants in docs/reliability.md).
+ * The laws of a drop's history (the numbers are those of the invariants in docs/reliability.md).
  *
  * Linear, but for sorting: order ids are unique and the ledger gives a total order, so nothing has to be searched for. What
- * the two stores say of each other (sums, conservation, the log, the outbox) is the audit's; here is what people were told.
+ * the two stores say of each other (sums, the log, the outbox) is the audit's; here is what people were told. Whatever
+ * moves stock or a phase by somebody's hand is judged in hand-laws.ts.
  */
 import type { OrderId } from '../../protocol/ids.ts'
 import { type Line, parseLines, unitsOf } from '../../protocol/lines.ts'
 import { comparePositions, formatPosition } from '../../protocol/position.ts'
 import { isExcused, type Span } from './double-faults.ts'
-import type { Attempt, History, Row } from './history.ts'
+import { CLOCK_SLACK_MS, Facts, GOOD } from './facts.ts'
+import { conserved, doings, pauses, restockedBefore, returned } from './hand-laws.ts'
+import type { History } from './history.ts'
 
-const GOOD: readonly string[] = ['accepted', 'duplicate']
 const REFUSED: readonly string[] = ['sold_out', 'limit_reached', 'early', 'paused', 'closed', 'invalid']
-/** Between the moment at which a node reads the clock and the one at which we do. */
-const CLOCK_SLACK_MS = 50
 
 export interface Judgement {
   broken: string[]
@@ -39,35 +39,12 @@ export function judge(history: History, excuses: readonly Span[]): Judgement {
     ...fences(facts),
     ...refusals(facts, excuses.length > 0),
     ...openHours(facts),
+    ...pauses(facts, excuses),
+    ...returned(facts, gone),
+    ...doings(facts, excuses),
+    ...conserved(facts, gone),
   ]
   return { broken: [...new Set(broken)], ...fates }
-}
-
-/** The history by order, read once for all laws. */
-class Facts {
-  readonly history: History
-  readonly rows: Map<OrderId, Row>
-  readonly byOrder = new Map<OrderId, Attempt[]>()
-  /** The first good answer to each order. */
-  readonly accepted = new Map<OrderId, Attempt>()
-
-  constructor(history: History) {
-    this.history = history
-    this.rows = new Map(history.rows.map((row) => [row.orderId, row]))
-    for (const attempt of history.attempts) {
-      const known = this.byOrder.get(attempt.orderId)
-      if (known === undefined) this.byOrder.set(attempt.orderId, [attempt])
-      else known.push(attempt)
-      if (!GOOD.includes(attempt.verdict)) continue
-
-      const first = this.accepted.get(attempt.orderId)
-      if (first === undefined || attempt.repliedMs < first.repliedMs) this.accepted.set(attempt.orderId, attempt)
-    }
-  }
-
-  firstSentMs(orderId: OrderId): number {
-    return Math.min(...(this.byOrder.get(orderId) ?? []).map((attempt) => attempt.sentMs))
-  }
 }
 
 /** [I6] What was told `confirmed` is in Postgres. [I7] `accepted` is confirmed; revoked or lost only by a double fault. */
@@ -75,7 +52,7 @@ function promises({ history, rows, accepted }: Facts, excuses: readonly Span[]):
   const broken: string[] = []
   for (const { orderId, what } of history.told) {
     const state = rows.get(orderId)?.state
-    if (what === 'confirmed' && state !== 'confirmed') {
+    if (what === 'confirmed' && state !== 'confirmed' && state !== 'cancelled') {
       broken.push(`I6 ${orderId} was told confirmed and is ${state ?? 'nowhere'}`)
     }
   }
@@ -162,7 +139,7 @@ function fences({ history }: Facts): string[] {
 
 /**
  * [I12] `sold_out` and `limit_reached` were true at some moment of the call: counting every order that may have been there
- * by its end, there was too little left. [I16] And nobody is refused whose order had been there before they asked.
+ * by its end, and only the restocks that were there before it, there was too little left. [I16] And nobody is refused whose order had been there before they asked.
  */
 function refusals(facts: Facts, mayForget: boolean): string[] {
   const { history, rows, accepted, byOrder } = facts
@@ -192,10 +169,9 @@ function refusals(facts: Facts, mayForget: boolean): string[] {
     const lines = parseLines(text) ?? []
     const acceptedMs = rows.get(orderId)?.acceptedMs ?? Number.POSITIVE_INFINITY
     if (acceptedMs + CLOCK_SLACK_MS < sentMs) broken.push(`I16 ${orderId} was told ${verdict} and existed`)
-    if (verdict === 'invalid' || verdict === 'paused' || verdict === 'closed') {
-      broken.push(`I16 ${orderId} was told ${verdict}, which this drop never was`)
-    }
-    const isShort = lines.some(({ sku, qty }) => totalOf(history, sku) - (units.get(sku) ?? 0) < qty)
+    if (verdict === 'invalid') broken.push(`I16 ${orderId} was told invalid, which it was not`)
+    // What was given back may have come into the stock late: it counts as taken.
+    const isShort = lines.some(({ sku, qty }) => restockedBefore(history, sku, sentMs) - (units.get(sku) ?? 0) < qty)
     if (verdict === 'sold_out' && !isShort) broken.push(`I12 ${orderId} was told sold_out with enough left`)
     const limit = history.limitPerBuyer ?? Number.POSITIVE_INFINITY
     if (verdict === 'limit_reached' && (units.get(buyer) ?? 0) + unitsOf(lines) <= limit) {
@@ -217,5 +193,3 @@ function openHours({ history, accepted }: Facts): string[] {
     ...late.map(({ orderId }) => `I13 ${orderId} was told early when the drop was open`),
   ]
 }
-
-const totalOf = (history: History, sku: string): number => history.items.find((item) => item.sku === sku)?.total ?? 0

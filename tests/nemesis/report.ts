@@ -1,5 +1,7 @@
 /** The results as text for the terminal and as one HTML page that needs nothing else. */
-import { type KindResult, kindResults, type SeedResult } from './results.ts'
+import { type Cell, htmlPage, htmlTable, inHtml } from '../../bench/html-page.ts'
+import { type NodeMemory, SLOPE_MAX_MB } from './memory.ts'
+import { type KindResult, kindResults, type SeedResult, tookOnAverage } from './results.ts'
 
 export interface Report {
   command: string
@@ -7,13 +9,18 @@ export interface Report {
   control: string | undefined
   seeds: SeedResult[]
   kinds: KindResult[]
+  memory: NodeMemory[]
 }
 
-export function reportOf(command: string, control: string | undefined, seeds: SeedResult[]): Report {
-  return { command, at: new Date().toISOString(), control, seeds, kinds: kindResults(seeds) }
+export function reportOf(
+  command: string,
+  control: string | undefined,
+  seeds: SeedResult[],
+  memory: NodeMemory[],
+): Report {
+  return { command, at: new Date().toISOString(), control, seeds, kinds: kindResults(seeds), memory }
 }
 
-type Cell = string | number
 const figure = (ms: number | undefined): string => (ms === undefined ? '' : Math.round(ms).toLocaleString('en-US'))
 const KIND_HEAD = [
   '',
@@ -36,17 +43,22 @@ const SEED_HEAD = [
   'faults',
   'orders',
   'accepted',
+  'cancelled',
+  'doings',
   'pending',
   'silent',
   'dup',
   'p50 ms',
   'p99 ms',
+  'calm gap',
   'lost',
   'revoked',
   'excused',
   'rest ms',
   'rules',
 ]
+
+const MEMORY_HEAD = ['node', 'minutes', 'warm MB', 'last MB', 'most MB', 'MB a minute', '']
 
 function kindRow(kind: KindResult): Cell[] {
   const { id, what, times, alone, gapMs, resumeMs, bar, pass, lost, revoked, brokenSeeds } = kind
@@ -56,19 +68,47 @@ function kindRow(kind: KindResult): Cell[] {
 }
 
 function seedRow(one: SeedResult): Cell[] {
-  const { seed, form, faults, counts, latency, lost, revoked, excused, quietAfterMs, broken } = one
+  const { seed, form, faults, counts, latency, calmGapMs, lost, revoked, excused, quietAfterMs, broken } = one
   return [
-    ...[seed, form, faults, counts.orders, counts.accepted, counts.pending, counts.silence, counts.dup],
-    ...[figure(latency.p50), figure(latency.p99), lost, revoked, excused, figure(quietAfterMs) || 'never'],
+    ...[seed, form, faults, counts.orders, counts.accepted, counts.cancelled, counts.doings],
+    ...[counts.pending, counts.silence, counts.dup],
+    ...[
+      figure(latency.p50),
+      figure(latency.p99),
+      figure(calmGapMs),
+      lost,
+      revoked,
+      excused,
+      figure(quietAfterMs) || 'never',
+    ],
     broken.length === 0 ? 'hold' : `${broken.length} broken`,
   ]
 }
 
-export function renderText({ seeds, kinds }: Report): string {
+/** Of nodes that lived long enough for one. */
+function memoryRows(memory: readonly NodeMemory[]): Cell[][] {
+  return memory.flatMap(({ name, minutes, warmMb, lastMb, mostMb, mbPerMinute }) => {
+    if (mbPerMinute === undefined) return []
+    const verdict = mbPerMinute < SLOPE_MAX_MB ? 'PASS' : 'OVER'
+    return [[name, minutes.toFixed(1), figure(warmMb), figure(lastMb), figure(mostMb), mbPerMinute.toFixed(2), verdict]]
+  })
+}
+
+function timeLine(seeds: readonly SeedResult[]): string {
+  const { gatherMs, fightMs, healMs, restMs, judgeMs } = tookOnAverage(seeds)
+  const seconds = (ms: number) => (ms / 1_000).toFixed(1)
+  const all = gatherMs + fightMs + healMs + restMs + judgeMs
+  return `a run takes ${seconds(all)} s: gathering ${seconds(gatherMs)}, faults ${seconds(fightMs)}, nodes coming back ${seconds(healMs)}, rest ${seconds(restMs)}, judging ${seconds(judgeMs)}`
+}
+
+export function renderText({ seeds, kinds, memory }: Report): string {
+  const nodes = memoryRows(memory)
   return [
     table(KIND_HEAD, kinds.map(kindRow)),
     '',
     table(SEED_HEAD, seeds.map(seedRow)),
+    timeLine(seeds),
+    ...(nodes.length === 0 ? [] : ['', table(MEMORY_HEAD, nodes)]),
     ...seeds.flatMap(({ seed, broken }) => broken.slice(0, 10).map((rule) => `seed ${seed}: ${rule}`)),
   ].join('\n')
 }
@@ -83,40 +123,23 @@ function table(head: readonly string[], rows: readonly Cell[][]): string {
   return [line(head), ...rows.map(line)].join('\n')
 }
 
-export function renderHtml({ command, at, control, seeds, kinds }: Report): string {
+export function renderHtml({ command, at, control, seeds, kinds, memory }: Report): string {
   const failed = seeds.filter(({ broken }) => broken.length > 0).length
   const title = control === undefined ? 'Nemesis' : `Nemesis, with a part taken out: ${control}`
-  return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${inHtml(title)}</title>
-<style>
-  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; color: #1c1c1e; background: #fff }
-  table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0 }
-  td, th { padding: .2rem .7rem .2rem 0; text-align: left; border-bottom: 1px solid #ddd; font-weight: normal }
-  th { color: #666 } .over { color: #b00020; font-weight: 600 } .pass { color: #17653a } .scroll { overflow-x: auto }
-  figure { margin: 1.2rem 0 } figcaption { color: #666 } svg { width: 100%; height: 7rem; background: #f6f6f7 }
-  @media (prefers-color-scheme: dark) { body { background: #17181a; color: #e8e8ea } svg { background: #222326 } td, th { border-color: #3a3b3f } .over { color: #ff8a80 } .pass { color: #7ddc9f } }
-</style>
-<h1>${inHtml(title)}</h1>
-<p>${seeds.length} runs, ${failed} with a broken rule. ${inHtml(at)} · <code>${inHtml(command)}</code></p>
+  return htmlPage(
+    title,
+    `<p>${seeds.length} runs, ${failed} with a broken rule. ${inHtml(at)} · <code>${inHtml(command)}</code></p>
 <h2>By kind of fault</h2>
 <p>Gap: longest time without an accepted order from the blow on. Again: from the undoing to the next accepted order. Both only
-where no other fault was near; lost and revoked over every run that had the fault.</p>
+where no other fault was near; the calm gap of a run is what the machine took where no fault was near at all; lost and revoked over every run that had the fault.</p>
 ${htmlTable(KIND_HEAD, kinds.map(kindRow))}
 <h2>By run</h2>
 ${htmlTable(SEED_HEAD, seeds.map(seedRow))}
-${seeds.map(figureOf).join('\n')}
-</html>
-`
-}
-
-function htmlTable(head: readonly string[], rows: readonly Cell[][]): string {
-  const cell = (value: Cell) => {
-    const look =
-      value === 'OVER' || / broken$/.test(String(value)) ? 'over' : value === 'PASS' || value === 'hold' ? 'pass' : ''
-    return `<td${look === '' ? '' : ` class="${look}"`}>${inHtml(String(value))}</td>`
-  }
-  const body = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n')
-  return `<div class="scroll"><table><tr>${head.map((title) => `<th>${inHtml(title)}</th>`).join('')}</tr>\n${body}</table></div>`
+<p>${inHtml(timeLine(seeds))}</p>
+<h2>Memory of nodes that lived long</h2>
+${htmlTable(MEMORY_HEAD, memoryRows(memory))}
+${seeds.map(figureOf).join('\n')}`,
+  )
 }
 
 /** Accepted orders over time, and what was done when. */
@@ -137,6 +160,3 @@ function figureOf({ seed, form, pace, costs, broken }: SeedResult): string {
   return `<figure><svg viewBox="0 0 ${wide} 110" preserveAspectRatio="none" role="img" aria-label="accepted orders over time">${bars.join('')}${blows.join('')}</svg>
 <figcaption>run ${seed} (${inHtml(form)}): accepted orders each tenth of a second, at most ${most}${said.join('')}</figcaption></figure>`
 }
-
-const inHtml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')

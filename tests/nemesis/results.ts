@@ -1,9 +1,11 @@
 /** What many runs add up to: a line a seed, a line a kind of fault, each against its bar. */
-import { FAULT_IDS, type FaultId, type FaultKind, kindOf } from './catalogue.ts'
+import { FAULT_IDS, type FaultId, type FaultKind, kindOf, WILLED_IDS } from './catalogue.ts'
+import type { Run } from './conclusion.ts'
 import type { FaultCost } from './gaps.ts'
-import type { Run } from './run.ts'
 
 export interface SeedResult {
+  /** The seed, and the kinds that it was made of. */
+  name: string
   seed: number
   form: string
   faults: number
@@ -12,6 +14,7 @@ export interface SeedResult {
   lost: number
   revoked: number
   excused: number
+  calmGapMs: number | undefined
   quietAfterMs: number | undefined
   /** The rules that were broken, each with what was seen. */
   broken: string[]
@@ -19,6 +22,7 @@ export interface SeedResult {
   /** Accepted orders in each tenth of a second. */
   pace: number[]
   endMs: number
+  took: Run['took']
 }
 
 export interface KindResult {
@@ -39,32 +43,24 @@ export interface KindResult {
 
 const PACE_MS = 100
 
-export function seedResult(run: Run): SeedResult {
-  const { plan, history, acceptedMs } = run
+export function seedResult(name: string, run: Run): SeedResult {
+  const { plan, history, acceptedMs, took } = run
   const pace = Array.from({ length: Math.ceil(plan.endMs / PACE_MS) + 30 }, () => 0)
   for (const atMs of acceptedMs) {
     const at = Math.floor(atMs / PACE_MS)
     const before = pace[at]
     if (before !== undefined) pace[at] = before + 1
   }
-  const { counts, latency, quietAfterMs, broken, costs } = run
+  const { counts, latency, calmGapMs, quietAfterMs, broken, costs } = run
   return {
-    ...{
-      seed: plan.seed,
-      form: plan.form,
-      faults: history.faults.length,
-      counts,
-      latency,
-      quietAfterMs,
-      broken,
-      costs,
-    },
-    ...{ lost: run.lost.length, revoked: run.revoked.length, excused: run.excused.length, pace, endMs: plan.endMs },
+    ...{ name, seed: plan.seed, form: plan.form, faults: history.faults.length, counts, latency },
+    ...{ calmGapMs, quietAfterMs, broken, costs, pace, endMs: plan.endMs, took },
+    ...{ lost: run.lost.length, revoked: run.revoked.length, excused: run.excused.length },
   }
 }
 
 export function kindResults(seeds: readonly SeedResult[]): KindResult[] {
-  return FAULT_IDS.flatMap((id) => {
+  return [...FAULT_IDS, ...WILLED_IDS].flatMap((id) => {
     const mine = seeds.filter(({ costs }) => costs.some((cost) => cost.id === id))
     const costs = mine.flatMap((seed) => seed.costs.filter((cost) => cost.id === id))
     if (costs.length === 0) return []
@@ -104,6 +100,15 @@ function spread(figures: readonly number[]): { p50: number; max: number } | unde
   const sorted = [...figures].sort((a, b) => a - b)
   const max = sorted.at(-1)
   return max === undefined ? undefined : { p50: sorted[Math.floor((sorted.length - 1) / 2)] ?? max, max }
+}
+
+/** Means over the runs, ms: where the time of one goes. */
+export function tookOnAverage(seeds: readonly SeedResult[]): Run['took'] {
+  const mean = (part: keyof Run['took']) => sum(seeds, ({ took }) => took[part]) / Math.max(1, seeds.length)
+  return {
+    ...{ gatherMs: mean('gatherMs'), fightMs: mean('fightMs'), healMs: mean('healMs') },
+    ...{ restMs: mean('restMs'), judgeMs: mean('judgeMs') },
+  }
 }
 
 function sum<T>(list: readonly T[], figure: (one: T) => number): number {

@@ -46,6 +46,8 @@ export interface Place {
 export interface WorldOptions {
   nodes?: number
   control?: ControlName | undefined
+  /** Only the first node is ever ended: the others live as long as the world, so that their memory can be watched. */
+  lasting?: boolean
   /** Each node in a network namespace of its own, whose cable can be cut. It takes root. */
   apart?: boolean
   /** Redis and Postgres on disks of their own, which can be full. It takes root. */
@@ -96,7 +98,7 @@ export class HurtableWorld {
   readonly #tokens: Tokens
   #started = 0
   #closing = false
-  #creator: Creator | undefined
+  #creator: { creator: Creator; token: string } | undefined
 
   private constructor(options: WorldOptions, stores: Stores) {
     this.#options = options
@@ -150,8 +152,9 @@ export class HurtableWorld {
     return world
   }
 
+  /** Of each place, in their order. */
   get urls(): string[] {
-    return this.places.map(({ host, port }) => `ws://${host}:${port}/ws`)
+    return this.places.map(({ host, port }) => `http://${host}:${port}`)
   }
 
   server(name: ServerName): LocalServer {
@@ -170,15 +173,20 @@ export class HurtableWorld {
   }
 
   /** Made by a creator over REST, as anybody would. */
-  async creator(): Promise<Creator> {
+  async creator(): Promise<{ creator: Creator; token: string }> {
     if (this.#creator !== undefined) return this.#creator
 
     const [first] = this.places
     const url = `http://${first?.host}:${first?.port}`
     const account = { email: `creator-${randomUUID()}@example.com`, password: randomUUID(), displayName: 'Nemesis' }
     const signedIn = await call({ url, token: '' }, 'POST', '/v1/auth/register', { ...account, role: 'creator' })
-    this.#creator = new Creator({ url, token: (signedIn as { token: string }).token })
+    const { token } = signedIn as { token: string }
+    this.#creator = { creator: new Creator({ url, token }), token }
     return this.#creator
+  }
+
+  mayEnd(place: Place): boolean {
+    return this.#options.lasting !== true || place === this.places[0]
   }
 
   /** Who holds the drop's lease now, as Redis says; else as Postgres last said. */

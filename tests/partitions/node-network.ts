@@ -20,6 +20,8 @@ export type Loss =
   | { what: 'sent' | 'received' }
   /** What goes to these ports and comes from them. */
   | { what: 'ports'; ours: readonly number[] }
+  /** Nothing passes, and both ends are told: their connections are reset. */
+  | { what: 'reset' }
   /** One packet of ten, each way. */
   | { what: 'one in ten' }
 
@@ -113,6 +115,10 @@ function rulesOf(loss: Loss): { received: string; sent: string } {
     const ports = `{ ${loss.ours.join(', ')} }`
     return { received: `tcp sport ${ports} ${drop}`, sent: `tcp dport ${ports} ${drop}` }
   }
+  if (loss.what === 'reset') {
+    const reset = 'meta l4proto tcp counter reject with tcp reset'
+    return { received: reset, sent: reset }
+  }
   if (loss.what === 'one in ten') {
     const one = `numgen random mod 10 0 ${drop}`
     return { received: one, sent: one }
@@ -128,6 +134,7 @@ export function whyNoNetworks(): string | undefined {
   try {
     network = new NodeNetwork()
     network.lose({ what: 'ports', ours: [1, 2] })
+    network.lose({ what: 'reset' })
     network.lose({ what: 'one in ten' })
     run(network.program, ['-e', '0'])
     return undefined

@@ -1,7 +1,8 @@
 /**
- * A process that holds a stack, for tests that kill it: `node --import tsx tests/setup/stack-parent.ts <data folder>`.
+ * A process that holds a stack, for tests that kill it: forked with the data folder for its argument.
  *
- * It says in one line of JSON what it started, and stops it well on SIGTERM, as the command line does.
+ * It tells its parent what it started, over IPC and not on stdout, for there are passwords in it. It stops it well on
+ * SIGTERM, as the command line does.
  */
 import { startStack } from '../../stack/local-stack.ts'
 
@@ -12,4 +13,4 @@ process.once('SIGTERM', async () => {
   await stack.stop()
   process.exit(0)
 })
-console.log(JSON.stringify({ redisUrl, natsUrl, databaseUrl, pids }))
+process.send?.({ redisUrl, natsUrl, databaseUrl, pids })
