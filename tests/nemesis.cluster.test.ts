@@ -3,9 +3,10 @@
  * each form one, so that both kinds of single faults and the double ones are among them. And one negative control, which
  * has to break what holds in the same plan without it.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { CONTROLS } from './nemesis/controls.ts'
 import { planOf } from './nemesis/plan.ts'
+import { missingInInbox } from './nemesis/rest.ts'
 import { nemesis } from './nemesis/run.ts'
 import { HurtableWorld } from './nemesis/world.ts'
 
@@ -33,6 +34,10 @@ describe('three nodes that are hurt', () => {
       expect(run.history.faults.length).toBeGreaterThan(3)
     },
     150_000,
+  )
+
+  it('[EE6] tell every end of an order to its buyer’s inbox', { timeout: 60_000 }, () =>
+    vi.waitFor(async () => expect(await missingInInbox(world)).toBe(0), { timeout: 50_000, interval: 500 }),
   )
 })
 
