@@ -1,7 +1,7 @@
 /**
  * Whether the time of an answer tells somebody else's order from none.
  *
- *   npx tsx bench/not-found.ts [--json] [--pairs 5000]
+ *   npx tsx bench/not-found.ts [--pairs 5000] [--json] [--out file]
  *
  * Pairs of questions by one stranger, in turn first, one after another over one connection to a real edge on a real
  * Postgres: for an order of somebody else's and for an id that nobody has, never the same one twice. The quarter of a
@@ -26,15 +26,21 @@ import { buyer } from '../tests/builders/people.ts'
 import { restWorld } from '../tests/builders/rest-world.ts'
 import { postgresWorld } from '../tests/contracts/drop-book-postgres.ts'
 import { at, order } from '../tests/contracts/drop-book-world.ts'
+import { number, report } from './report.ts'
+import { type Row, whole } from './table.ts'
 
 const WARM_UP = 500
 const RESAMPLINGS = 2_000
 const A_BATCH = 500
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, pairs: { type: 'string', default: '5000' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    out: { type: 'string' },
+    pairs: { type: 'string', default: '5000' },
+  },
 })
-const pairs = Number(values.pairs)
+const pairs = number(values.pairs)
 
 const dataDir = temporaryDataFolder()
 const given = { redisUrl: 'redis://not-needed', natsUrl: 'nats://not-needed' }
@@ -62,7 +68,8 @@ try {
     foreignMs.push(isForeignFirst ? one : other)
     unknownMs.push(isForeignFirst ? other : one)
   }
-  report(foreignMs, unknownMs)
+  const found = compared(foreignMs, unknownMs)
+  report('somebody else’s order and none', rowsOf(found), found, { json: values.json, out: values.out })
   node.close()
 } finally {
   await close()
@@ -107,13 +114,13 @@ function asker(port: number, token: string): (id: OrderId) => Promise<number> {
     })
 }
 
-function report(foreign: readonly number[], unknown: readonly number[]): void {
+function compared(foreign: readonly number[], unknown: readonly number[]) {
   const differences = foreign.map((ms, index) => ms - (unknown[index] ?? 0))
   const resampled = Array.from({ length: RESAMPLINGS }, () =>
     median(differences.map(() => differences[Math.floor(Math.random() * differences.length)] ?? 0)),
   ).sort((a, b) => a - b)
   const us = (ms: number) => Math.round(ms * 1_000)
-  const found = {
+  return {
     pairs: differences.length,
     foreignMedianUs: us(median(foreign)),
     unknownMedianUs: us(median(unknown)),
@@ -122,13 +129,19 @@ function report(foreign: readonly number[], unknown: readonly number[]): void {
     to: us(resampled[Math.floor(RESAMPLINGS * 0.975)] ?? 0),
     foreignSlowerPercent: Math.round((1_000 * differences.filter((ms) => ms > 0).length) / differences.length) / 10,
   }
-  if (values.json) {
-    console.log(JSON.stringify(found))
-    return
-  }
-  console.log(`${found.pairs} pairs; medians: foreign ${found.foreignMedianUs} us, unknown ${found.unknownMedianUs} us`)
-  console.log(`difference ${found.differenceUs} us, 95 % of ${found.from} to ${found.to} us`)
-  console.log(`the foreign one took longer in ${found.foreignSlowerPercent} % of the pairs`)
+}
+
+function rowsOf(found: ReturnType<typeof compared>): Row[] {
+  return [
+    { what: 'pairs', value: whole(found.pairs) },
+    {
+      what: 'median of the foreign, of the unknown',
+      value: `${found.foreignMedianUs} us, ${found.unknownMedianUs} us`,
+    },
+    { what: 'median of the differences', value: `${found.differenceUs} us` },
+    { what: '  with 95 %', value: `${found.from} to ${found.to} us` },
+    { what: 'the foreign one took longer', value: `${found.foreignSlowerPercent} % of the pairs` },
+  ]
 }
 
 function median(numbers: readonly number[]): number {

@@ -8,7 +8,8 @@
  * second for each. Rounds alternate: in one the network of the slow ones is as good as any, in the next it lets a
  * kilobyte a second through to the slow and nothing to the stalled. So the same sockets do the same in both, and the
  * difference is the slow reading alone. `--over` is how the slow ones come. At the end the weather is good, and everything
- * must have come to everybody. Exit code 0: every bar met.
+ * must have come to everybody. It all happens in a network of its own where one can be made (own-network.ts). Exit code
+ * 0: every bar met.
  */
 import { parseArgs } from 'node:util'
 import { call } from '../cli/rest.ts'
@@ -16,12 +17,14 @@ import { AnnouncedGaps } from './announced-gaps.ts'
 import { Buyers } from './buyers.ts'
 import { type Ground, openGround } from './ground.ts'
 import { type Memory, NodeProbe } from './node-probe.ts'
+import { enterOwnNetwork } from './own-network.ts'
 import { GOOD, type Link } from './phone-network.ts'
 import { number, report } from './report.ts'
 import { type Over, SlowPhones } from './slow-phones.ts'
 import { ms, type Row, whole } from './table.ts'
 
-const SKUS = Array.from({ length: 64 }, (_, n) => `S-${n}`)
+/** Long names, for more news. */
+const SKUS = Array.from({ length: 64 }, (_, n) => `a-sneaker-of-this-drop-in-a-colour-and-a-size-${n}`)
 const LINES = 16
 const STOCK = 1_000_000
 /** Fast ones with the client of apps, to see what they are shown; the others only order. */
@@ -73,6 +76,7 @@ const [fast, slow, stalled] = [number(said.fast), number(said.slow), number(said
 const [orders, pairs, seconds] = [number(said.orders), number(said.rounds), number(said.seconds)]
 const over: Over = said.over === 'socketio' ? 'socketio' : 'native'
 
+const isOwnNetwork = await enterOwnNetwork()
 const probed = await NodeProbe.option()
 const ground = await openGround({
   nodes: 1,
@@ -91,7 +95,7 @@ try {
 report(
   `slow readers: ${fast} fast, ${slow} at 1 KB/s and ${stalled} stalled over ${over}, ${pairs} rounds of ${seconds} s each way`,
   rowsOf(result),
-  { fast, slow, stalled, orders, seconds, over, ...result },
+  { fast, slow, stalled, orders, seconds, over, isOwnNetwork, ...result },
   { json: said.json, out: said.out },
 )
 
@@ -205,9 +209,10 @@ function rowsOf({ rounds, ordered, confirmed, ended, announced, unannounced, rig
       bar: `all ${watchers}`,
       pass: right === watchers,
     },
-    { what: 'gaps that were announced', value: whole(announced) },
+    { what: 'gaps that were announced', value: whole(announced), bar: 'some', pass: announced > 0 },
     { what: '  that were not', value: whole(unannounced), bar: 'none', pass: unannounced === 0 },
     { what: 'links ended because nobody read', value: whole(ended) },
+    { what: 'network', value: isOwnNetwork ? 'its own, as small as phones have it' : 'loopback' },
     { what: "the node's RSS after a round, all read", value: spreadMb(good, 'rssBytes') },
     { what: '  some read slowly or not at all', value: spreadMb(bad, 'rssBytes') },
     {

@@ -10,7 +10,8 @@
  * and the relay strikes it out when the entry comes to Postgres.
  */
 import type { DropId } from '../protocol/ids.ts'
-import type { Adjustment, Clock, Log, Timer } from './ports.ts'
+import type { Adjustment, Clock, Log } from './ports.ts'
+import { Rounds } from './rounds.ts'
 import type { Rooms } from './router.ts'
 
 export interface Debt {
@@ -41,26 +42,19 @@ const PAY_WAIT_MS = 3_000
 
 export class Debts {
   readonly #world: DebtsWorld
-  #timer: Timer | undefined
-  #paying: Promise<void> | undefined
-  #stopped = false
+  readonly #rounds: Rounds
 
   constructor(world: DebtsWorld) {
     this.#world = world
+    this.#rounds = new Rounds(world.clock, LOOK_EVERY_MS, () => this.pay())
   }
 
   start(): void {
-    if (this.#stopped) return
-
-    this.#timer = this.#world.clock.after(LOOK_EVERY_MS, () => {
-      this.#paying = this.pay().finally(() => this.start())
-    })
+    this.#rounds.start()
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true
-    this.#timer?.cancel()
-    await this.#paying
+  stop(): Promise<void> {
+    return this.#rounds.stop()
   }
 
   /** Asks for every old debt once. Never throws: what could not be paid now is looked at again. */

@@ -11,11 +11,13 @@ import type { Noted } from './journal.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import type { Letter } from './letters.ts'
 import type { Posted } from './mailbox.ts'
+import { pause } from './nap.ts'
 import { passAll, passOn } from './passing.ts'
 import type { Leases, Surrendered, Timer } from './ports.ts'
 import { Remnants } from './remnants.ts'
 import { Room, type RoomEnd, type RoomLimits, type RoomWorld } from './room.ts'
 import type { Rooms } from './router.ts'
+import { SingleFlight } from './single-flight.ts'
 import { type TakeoverWorld, takeOver } from './takeover.ts'
 
 export type Woken = 'here' | 'elsewhere' | 'unknown' | 'unavailable'
@@ -56,7 +58,7 @@ export class Directory {
   readonly #world: DirectoryWorld
   readonly #keeper: LeaseKeeper
   readonly #kept = new Map<DropId, Kept>()
-  readonly #waking = new Map<DropId, Promise<Woken>>()
+  readonly #waking = new SingleFlight<DropId, Woken>()
   readonly #remnants = new Remnants((drop, noted) => this.#handOver(drop, noted))
   /** Rooms that have ended and whose remnant is not known yet: whoever asks for a drop's memory waits for them. */
   readonly #laying = new Map<DropId, Promise<void>>()
@@ -90,12 +92,7 @@ export class Directory {
     if (this.#closing || this.#world.mayTake?.() === false) return Promise.resolve('elsewhere')
     if (this.#isUnknown(drop)) return Promise.resolve('unknown')
 
-    const running = this.#waking.get(drop)
-    if (running !== undefined) return running
-
-    const waking = this.#wake(drop).finally(() => this.#waking.delete(drop))
-    this.#waking.set(drop, waking)
-    return waking
+    return this.#waking.join(drop, () => this.#wake(drop))
   }
 
   /** Another node takes the drop over: stop here, and give up what we remember of it. */
@@ -123,7 +120,7 @@ export class Directory {
     this.#remnants.leave()
     this.#sweeper?.cancel()
     const untilMs = this.#world.clock.monotonicMs() + graceMs
-    await Promise.all([...this.#waking.values(), ...this.#laying.values()])
+    await Promise.all([...this.#waking.answers, ...this.#laying.values()])
     await passAll(this.drops(), (drop) => this.#pass(drop, untilMs))
     this.#keeper.stop()
   }
@@ -211,7 +208,7 @@ export class Directory {
     await this.#lay(drop, room)
     if (end !== 'lost') {
       await this.#keeper.release(drop)
-      await this.#pause(REWAKE_MS)
+      await pause(this.#world.clock, REWAKE_MS)
     }
     if ((await this.wake(drop)) !== 'here') this.#remnants.handOver(drop)
   }
@@ -244,7 +241,7 @@ export class Directory {
 
   /** Waits until Postgres has what the room has accepted. */
   async #written(room: Room, untilMs: number): Promise<void> {
-    while (!room.quiet && this.#world.clock.monotonicMs() < untilMs) await this.#pause(5)
+    while (!room.quiet && this.#world.clock.monotonicMs() < untilMs) await pause(this.#world.clock, 5)
   }
 
   #leaseLost(drop: DropId): void {
@@ -300,9 +297,5 @@ export class Directory {
   #noteUnknown(drop: DropId): void {
     if (this.#unknown.size >= UNKNOWN_MAX) this.#unknown.clear()
     this.#unknown.set(drop, this.#world.clock.monotonicMs() + UNKNOWN_FOR_MS)
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#world.clock.after(ms, resolve))
   }
 }

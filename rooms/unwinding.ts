@@ -7,7 +7,8 @@
  * row is the lock, and whatever was not finished is found again, so it does not matter who dies.
  */
 import type { DropId } from '../protocol/ids.ts'
-import type { Clock, Log, Timer } from './ports.ts'
+import type { Clock, Log } from './ports.ts'
+import { Rounds } from './rounds.ts'
 
 export interface UnwindBook {
   /** Cancelled drops that may still have orders that are not. */
@@ -28,26 +29,19 @@ const LOOK_EVERY_MS = 2_000
 
 export class Unwinding {
   readonly #world: UnwindingWorld
-  #timer: Timer | undefined
-  #working: Promise<void> | undefined
-  #stopped = false
+  readonly #rounds: Rounds
 
   constructor(world: UnwindingWorld) {
     this.#world = world
+    this.#rounds = new Rounds(world.clock, LOOK_EVERY_MS, () => this.look())
   }
 
   start(): void {
-    if (this.#stopped) return
-
-    this.#timer = this.#world.clock.after(LOOK_EVERY_MS, () => {
-      this.#working = this.look().finally(() => this.start())
-    })
+    this.#rounds.start()
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true
-    this.#timer?.cancel()
-    await this.#working
+  stop(): Promise<void> {
+    return this.#rounds.stop()
   }
 
   /** Goes on until there is nothing left to cancel. Never throws: what failed is found again. */
@@ -56,7 +50,8 @@ export class Unwinding {
     try {
       for (const drop of await book.toUnwind(DROPS_MAX)) {
         let orders = 0
-        for (let some = -1; some !== 0 && !this.#stopped; orders += some) some = await book.unwind(drop, UNWIND_BATCH)
+        for (let some = -1; some !== 0 && !this.#rounds.stopped; orders += some)
+          some = await book.unwind(drop, UNWIND_BATCH)
         if (orders > 0) log.info('drop.unwound', { drop, orders })
       }
     } catch (cause) {

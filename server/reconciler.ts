@@ -7,7 +7,8 @@
  * whether one drop runs here or a thousand.
  */
 import type { DropId } from '../protocol/ids.ts'
-import type { Clock, Log, Timer } from '../rooms/ports.ts'
+import type { Clock, Log } from '../rooms/ports.ts'
+import { Rounds } from '../rooms/rounds.ts'
 import type { Finding } from '../storage/audit.ts'
 
 /** Units that no store accounts for, and units that two do. */
@@ -30,27 +31,20 @@ export const REST_MS = 15_000
 
 export class Reconciler {
   readonly #world: ReconcilerWorld
+  readonly #rounds: Rounds
   readonly #said = new Map<DropId, string>()
-  #timer: Timer | undefined
-  #looking: Promise<void> | undefined
-  #stopped = false
 
   constructor(world: ReconcilerWorld) {
     this.#world = world
+    this.#rounds = new Rounds(world.clock, REST_MS, () => this.look())
   }
 
   start(): void {
-    if (this.#stopped) return
-
-    this.#timer = this.#world.clock.after(REST_MS, () => {
-      this.#looking = this.look().finally(() => this.start())
-    })
+    this.#rounds.start()
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true
-    this.#timer?.cancel()
-    await this.#looking
+  stop(): Promise<void> {
+    return this.#rounds.stop()
   }
 
   /** One round. A round that a store did not answer tells nothing. Never throws. */
@@ -60,7 +54,7 @@ export class Reconciler {
     for (const drop of this.#said.keys()) if (!drops.includes(drop)) this.#said.delete(drop)
     try {
       for (const drop of drops) {
-        if (this.#stopped) return
+        if (this.#rounds.stopped) return
 
         const found = await this.#world.look(drop)
         sum.lost += found?.figures.lost ?? 0

@@ -131,6 +131,31 @@ describe('the stream in JetStream', () => {
     await end()
   })
 
+  it('[FF13] is read on when the link was lost while somebody waited for the next event', async () => {
+    const names = subjects(uniquePrefix())
+    const { proxy, url } = await throughProxy(inject('natsUrl'))
+    const { stream, end } = await jetStreamWorld(names)
+    const bus = NatsBus.open({ url, name: 'test', log: notedLog(), redialMaxMs: 50 })
+    await bus.ready(5_000)
+    const consumer = new NatsEventConsumer({ bus, subjects: names, stream, durable: 'reader' })
+    const first = consumer.take(2_000)
+    await stream.append(names.event('x'), new TextEncoder().encode('1'), '1', 2_000)
+    expect(await first).toMatchObject({ subject: names.event('x') })
+
+    const waiting = consumer.take(1_000)
+    proxy.cut()
+    await vi.waitFor(() => expect(bus.connected).toBe(false))
+    proxy.mend()
+    await bus.ready(5_000)
+
+    expect(await waiting).toBe('away')
+    await stream.append(names.event('x'), new TextEncoder().encode('2'), '2', 2_000)
+    await vi.waitFor(async () => expect(await consumer.take(2_000)).toMatchObject({ subject: names.event('x') }), 5_000)
+    await bus.close()
+    await proxy.close()
+    await end()
+  })
+
   it('[B32] is a file, keeps a day, remembers ids for two minutes, and lets the oldest go first', async () => {
     const names = subjects(uniquePrefix())
     const bus = NatsBus.open({ url: inject('natsUrl'), name: 'test', log: notedLog() })

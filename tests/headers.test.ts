@@ -109,6 +109,7 @@ describe.each([true, false])('where every way in is https: %s', (httpsOnly) => {
     await ask(400, '/socket.io/?EIO=3&transport=polling')
     await ask(400, '/socket.io/?EIO=4&transport=carrier-pigeon')
     await ask(400, `${base}&token=x`)
+    await ask(414, `${base}&sid=${'a=&'.repeat(400)}`)
     await ask(403, base, { headers: { origin: 'https://evil.example' } })
     await ask(405, base, { method: 'PUT' })
     await ask(204, base, { method: 'OPTIONS', headers: { origin: ORIGIN } })

@@ -513,6 +513,23 @@ describe('when things go wrong', () => {
     expect((await full.call('GET', '/v1/drops')).status).toBe(503)
   })
 
+  it('[KK18] what comes before a body is bounded, however it is made up', async () => {
+    const { call } = await node()
+    const much = 'a,'.repeat(9_000)
+
+    for (const [path, headers] of [
+      ['/things/one', { 'if-none-match': much }],
+      ['/things/one', { 'x-forwarded-for': much }],
+      ['/things/one', { a: much.slice(0, 9_000), b: much.slice(0, 9_000) }],
+      [`/things/one?colour=${much}`, {}],
+      [`/${much}`, {}],
+    ] as const) {
+      const heard = await call('GET', path, { headers })
+      expect(heard, path.slice(0, 20)).toMatchObject({ status: 431, body: { code: 'too_large', status: 431 } })
+    }
+    expect((await call('GET', '/things/one', { headers: { 'if-none-match': much.slice(0, 16_000) } })).status).toBe(200)
+  })
+
   it('[R14] a client that pipelines is cut off before two answers could change places', async () => {
     const { call, raw } = await node({ routes: routes(() => new Promise((resolve) => setTimeout(resolve, 20, {}))) })
     const requests = Array.from({ length: 1000 }, (_, at) =>

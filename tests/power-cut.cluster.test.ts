@@ -15,7 +15,8 @@ it('[FF5] says whether the power can be cut here', () => {
 })
 
 describe.runIf(missing === undefined)('when the power of one store is cut in a storm', () => {
-  it.each(['redis', 'postgres', 'nats'] as const)(
+  // Not of NATS: its buyers’ inboxes take half a minute. `npm run powercut -- --only nats --rounds 1`.
+  it.each(['redis', 'postgres'] as const)(
     '[FF11] %s alone comes back with everything it said, and the others went on',
     async (only) => {
       const host = await PoweredHost.start(only)

@@ -12,6 +12,8 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net'
 
 /** Entries that are read, from the right. */
 const PROXIES_MAX = 16
+/** More than that many entries have: whoever sends a long header is not read to its beginning. */
+const CHARS_MAX = 1_024
 
 export class Addresses {
   readonly #trusted = new BlockList()
@@ -41,7 +43,7 @@ export class Addresses {
     if (!this.#trustsAny || forwardedFor === undefined) return peer
 
     let client = peer
-    for (const entry of forwardedFor.split(',').slice(-PROXIES_MAX).reverse()) {
+    for (const entry of forwardedFor.slice(-CHARS_MAX).split(',').slice(-PROXIES_MAX).reverse()) {
       if (!this.#trusts(client)) break
 
       const before = plain(withoutPort(entry.trim()))

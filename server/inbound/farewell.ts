@@ -7,6 +7,7 @@
  *
  * Whoever waits for the answer to an order is put off once, to the end of the line: its answer is milliseconds away.
  */
+import { pause } from '../../rooms/nap.ts'
 import type { Clock } from '../../rooms/ports.ts'
 import type { Session } from './session.ts'
 
@@ -29,7 +30,7 @@ export async function sayFarewell(
   const putOff = new Set<Session>()
 
   for (let told = 0; waiting.length > 0; ) {
-    if (told > 0) await new Promise<void>((resolve) => clock.after(FAREWELL_EVERY_MS, resolve))
+    if (told > 0) await pause(clock, FAREWELL_EVERY_MS)
 
     for (const session of waiting.splice(0, batch)) {
       if (session.ordersInFlight > 0 && !putOff.has(session)) {

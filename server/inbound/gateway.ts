@@ -1,56 +1,42 @@
 /**
  * The gateway: from a message and the session it came in to what happens.
  *
- * It keeps no state of its own but bounds: a session may have so many orders and questions in flight, and who sends more
- * is told so at once. An order goes to its drop's room and the answer goes to this peer, as a receipt; nothing of it is
- * remembered here, for the key makes every resend harmless.
+ * It keeps no state of its own but bounds: a session may have so many questions in flight, and who sends more is told so
+ * at once. What has a story of its own stands beside it: the greeting, a new token, orders (gateway-*.ts).
  */
 import type { Decoded } from '../../protocol/codec.ts'
 import type { Down } from '../../protocol/down.ts'
 import { Fault } from '../../protocol/faults.ts'
-import type { OrderId, UserId } from '../../protocol/ids.ts'
-import { formatLines } from '../../protocol/lines.ts'
 import type { Auth } from '../../protocol/messages/auth.ts'
-import type { Cancel } from '../../protocol/messages/cancel.ts'
 import type { Hello } from '../../protocol/messages/hello.ts'
-import type { Order, Receipt } from '../../protocol/messages/order.ts'
 import type { Outcomes as OutcomesAsked } from '../../protocol/messages/outcomes.ts'
 import type { RequestId } from '../../protocol/messages/request-id.ts'
 import type { Watch } from '../../protocol/messages/watch.ts'
 import type { Up } from '../../protocol/up.ts'
 import type { Heard } from '../../protocol/up-reader.ts'
-import type { OrderReply } from '../../rooms/letters.ts'
-import { orderIdOf } from '../../rooms/order-id.ts'
-import type { Rooms } from '../../rooms/router.ts'
 import type { Hub } from '../outbound/hub.ts'
 import { errorMessage } from '../outbound/refusal.ts'
 import type { Peer } from '../transports/peer.ts'
-import type { Cancellation, Cancellations } from './cancellations.ts'
 import { Greeting, type GreetingWorld } from './gateway-greeting.ts'
+import { Orders, type OrdersWorld, receiptOf, receiptOfCancel } from './gateway-orders.ts'
 import { Renewal } from './gateway-renewal.ts'
 import { MessagePace } from './message-pace.ts'
 import type { Outcomes } from './outcomes.ts'
 import { Session } from './session.ts'
 import type { SessionRoll } from './session-roll.ts'
 
-export interface GatewayWorld extends GreetingWorld {
+export interface GatewayWorld extends GreetingWorld, OrdersWorld {
   hub: Hub
-  rooms: Pick<Rooms, 'order'>
   outcomes: Outcomes
-  cancellations: Pick<Cancellations, 'cancel'>
   roll: SessionRoll
 }
 
-/** A buyer hears something within this time, if only `pending`. */
-export const ORDER_WAIT_MS = 3_000
-export const ORDERS_IN_FLIGHT_MAX = 64
 export const ASKS_IN_FLIGHT_MAX = 64
 export const WATCHED_MAX = 32
 /** Messages behind a hello that waits for its welcome. */
 export const UNGREETED_MAX = 64
 export const BAD_FRAMES_MAX = 3
 
-const RETRY_AFTER_MS = 250
 /** For who was told to slow down and did not. */
 const TOO_OFTEN_AWAY_MS = 5_000
 
@@ -58,6 +44,7 @@ export class Gateway {
   readonly #world: GatewayWorld
   readonly #greeting: Greeting
   readonly #renewal: Renewal
+  readonly #orders: Orders
 
   constructor(world: GatewayWorld) {
     this.#world = world
@@ -66,6 +53,7 @@ export class Gateway {
       hear: (session, message) => this.#hearMessage(session, message),
     })
     this.#renewal = new Renewal(world)
+    this.#orders = new Orders(world)
   }
 
   /** Whether a socket may come in: not while this node is leaving. */
@@ -154,9 +142,9 @@ export class Gateway {
   #obey(session: Session, message: Up) {
     switch (message.type) {
       case 'order':
-        return this.#order(session, message)
+        return this.#orders.place(session, message)
       case 'cancel':
-        return this.#cancel(session, message)
+        return this.#orders.giveBack(session, message)
       case 'watch':
         return this.#watch(session, message)
       case 'unwatch':
@@ -181,7 +169,7 @@ export class Gateway {
     void this.#renewal.renew(session, message)
   }
 
-  // --- drops and orders ----------------------------------------------------------------------------------------------------
+  // --- drops ------------------------------------------------------------------------------------------------------------
 
   #resume(session: Session, { resume }: Hello) {
     if (resume === undefined) return
@@ -205,72 +193,6 @@ export class Gateway {
     if (session.asksInFlight >= ASKS_IN_FLIGHT_MAX) return this.#refuse(session, id, 'overloaded')
 
     this.#world.hub.watch(session, id, drop, position)
-  }
-
-  #order(session: Session, order: Order) {
-    const user = session.userAt(this.#world.clock.nowMs())
-    if (user === undefined) return session.peer.send(receiptOf(order, { verdict: 'unauthorized' }))
-    if (session.ordersInFlight >= ORDERS_IN_FLIGHT_MAX) {
-      return session.peer.send(receiptOf(order, { verdict: 'pending', retryAfterMs: RETRY_AFTER_MS }))
-    }
-
-    void this.#place(session, order, user)
-  }
-
-  async #place(session: Session, order: Order, buyer: UserId): Promise<void> {
-    const { id, drop, key, lines } = order
-    const orderId = orderIdOf(drop, buyer, key)
-    session.ordersInFlight += 1
-    try {
-      const claim = { orderId, buyer, key, lines: formatLines(lines) }
-      const reply = await this.#world.rooms.order(drop, claim, ORDER_WAIT_MS)
-      session.peer.send(receiptOf(order, await this.#withState(reply, buyer, orderId), orderId))
-    } catch (cause) {
-      // Rooms answer with values; whatever this is, the order may have been placed.
-      this.#world.log.error('gateway.order_failed', { drop, id, cause: String(cause) })
-      session.peer.send(receiptOf(order, { verdict: 'pending', retryAfterMs: RETRY_AFTER_MS }, orderId))
-    } finally {
-      session.ordersInFlight -= 1
-    }
-  }
-
-  /**
-   * A duplicate is as good as the first answer unless the first order was revoked or given back since, which the ledger
-   * does not know. When Postgres cannot be asked the answer goes without.
-   */
-  async #withState(reply: OrderReply, buyer: UserId, orderId: OrderId): Promise<OrderReply> {
-    if (reply.verdict !== 'duplicate' || reply.state !== undefined) return reply
-
-    try {
-      return { ...reply, state: (await this.#world.outcomes.written(buyer, orderId)) ?? 'accepted' }
-    } catch (cause) {
-      this.#world.log.warn('gateway.state_not_read', { orderId, cause: String(cause) })
-      return reply
-    }
-  }
-
-  #cancel(session: Session, cancel: Cancel) {
-    const { id, orderId } = cancel
-    const user = session.userAt(this.#world.clock.nowMs())
-    if (user === undefined) return session.peer.send({ type: 'receipt', id, orderId, verdict: 'unauthorized' })
-    if (session.ordersInFlight >= ORDERS_IN_FLIGHT_MAX) {
-      return session.peer.send({ type: 'receipt', id, orderId, verdict: 'pending', retryAfterMs: RETRY_AFTER_MS })
-    }
-
-    void this.#giveBack(session, cancel, user)
-  }
-
-  async #giveBack(session: Session, { id, orderId, drop, key }: Cancel, buyer: UserId): Promise<void> {
-    session.ordersInFlight += 1
-    try {
-      const cancellation = await this.#world.cancellations.cancel({ orderId, buyer, drop, key })
-      session.peer.send({ type: 'receipt', id, orderId, ...cancelReply(cancellation) })
-    } catch (cause) {
-      this.#world.log.warn('gateway.not_cancelled', { orderId, cause: String(cause) })
-      session.peer.send({ type: 'receipt', id, orderId, verdict: 'pending', retryAfterMs: RETRY_AFTER_MS })
-    } finally {
-      session.ordersInFlight -= 1
-    }
   }
 
   async #outcomes(session: Session, { id, drop, keys }: OutcomesAsked): Promise<void> {
@@ -311,16 +233,6 @@ export class Gateway {
   }
 }
 
-function receiptOf({ id, drop, key }: Order, reply: OrderReply, orderId?: Receipt['orderId']): Receipt {
-  const receipt: Receipt = { type: 'receipt', id, drop, key, verdict: reply.verdict }
-  if (orderId !== undefined) receipt.orderId = orderId
-  if (reply.position !== undefined) receipt.position = reply.position
-  if (reply.state !== undefined) receipt.state = reply.state
-  if (reply.left !== undefined) receipt.left = reply.left
-  if (reply.retryAfterMs !== undefined) receipt.retryAfterMs = reply.retryAfterMs
-  return receipt
-}
-
 /** A message that was not looked at, whatever it was; but an order is answered as an order. */
 function tooOften(heard: Heard, retryAfterMs: number): Down {
   const id = 'fault' in heard ? heard.id : undefined
@@ -329,20 +241,6 @@ function tooOften(heard: Heard, retryAfterMs: number): Down {
 
   const { message } = heard
   if (message.type === 'order') return receiptOf(message, { verdict: 'rate_limited', retryAfterMs })
-  if (message.type === 'cancel') {
-    return { type: 'receipt', id: message.id, orderId: message.orderId, verdict: 'rate_limited', retryAfterMs }
-  }
+  if (message.type === 'cancel') return receiptOfCancel(message, { verdict: 'rate_limited', retryAfterMs })
   return 'id' in message && message.id !== undefined ? { ...error, id: message.id } : error
-}
-
-function cancelReply(cancellation: Cancellation): Omit<Receipt, 'type'> {
-  const { said } = cancellation
-  if (said === 'unknown') return { verdict: 'invalid' }
-  if (said === 'not_written') return { verdict: 'pending', state: 'accepted', retryAfterMs: cancellation.retryAfterMs }
-
-  const { drop, key } = cancellation
-  if (said === 'now') return { drop, key, verdict: 'accepted', state: 'cancelled' }
-  if (said === 'cancelled') return { drop, key, verdict: 'duplicate', state: 'cancelled' }
-  if (said === 'revoked') return { drop, key, verdict: 'invalid', state: 'revoked' }
-  return { drop, key, verdict: 'closed', state: 'confirmed' }
 }

@@ -7,7 +7,6 @@
  */
 import { Fault } from '../../protocol/faults.ts'
 import type { DropId, NodeId, UserId } from '../../protocol/ids.ts'
-import type { Change, News } from '../../protocol/messages/news.ts'
 import type { RequestId } from '../../protocol/messages/request-id.ts'
 import { comparePositions, ORIGIN, type Position } from '../../protocol/position.ts'
 import type { RoomNews } from '../../rooms/ports.ts'
@@ -17,11 +16,11 @@ import type { Turns } from '../turns.ts'
 import type { DropView } from './drop-view.ts'
 import { type KeeperWorld, ViewKeeper } from './drop-view-keeper.ts'
 import { EncodedOnce } from './encoded-once.ts'
+import { Headcount } from './headcount.ts'
 import type { Mine, MineRow } from './mine.ts'
 import { errorMessage } from './refusal.ts'
 import { type Row, Rows } from './rows.ts'
 import { Snapshots } from './snapshots.ts'
-import { VIEWERS_EVERY_MS, Viewers } from './viewers.ts'
 
 /** Whoever cannot be shown a drop any more comes back within this time, spread evenly. */
 const COME_BACK_MS = 5_000
@@ -53,10 +52,7 @@ export class Gallery {
   readonly #seats = new Map<Session, Seat>()
   readonly #rows: Rows
   readonly #snapshots = new Snapshots()
-  readonly #viewers = new Viewers()
-  /** The count that everyone who has joined was told last; undefined when some know another one. */
-  #toldViewers: number | undefined
-  #toldViewersAtMs = Number.NEGATIVE_INFINITY
+  readonly #headcount = new Headcount(() => this.#seats.size)
   /** For the drop to be read. Bounded, as the next one is, by the questions that sessions may have in flight. */
   #waiting: Ask[] = []
   /** For news that they have seen and this node has not. */
@@ -73,7 +69,7 @@ export class Gallery {
     this.#rows = new Rows(drop, world.broadcaster, turns)
     this.#keeper = new ViewKeeper(drop, world, {
       news: (news) => {
-        this.#rows.tell(this.#withViewers(news))
+        this.#rows.tell(this.#headcount.with(news, world.clock.monotonicMs()))
         this.#answerThoseNotAhead()
       },
       read: (view, again) => {
@@ -128,19 +124,20 @@ export class Gallery {
 
   /** Another node's count. */
   hearViewers(node: NodeId, count: number, asks: boolean): void {
-    this.#viewers.hear(node, count, asks, this.#world.clock.monotonicMs())
+    this.#headcount.hear(node, count, asks, this.#world.clock.monotonicMs())
   }
 
   /** Once a second: tells the watchers how many they are, if that changed; answers whether the other nodes must hear too. */
   count(live: readonly NodeId[]): boolean {
     const nowMs = this.#world.clock.monotonicMs()
-    this.#viewers.keep(live, nowMs)
+    this.#headcount.keep(live, nowMs)
     const view = this.#seats.size === 0 ? undefined : this.#keeper.view
-    if (view !== undefined && this.#toldViewers !== this.#total) {
+    const change = view && this.#headcount.change(nowMs)
+    if (view !== undefined && change !== undefined) {
       const words = { drop: this.drop, from: ORIGIN, position: ORIGIN, atMs: this.#world.clock.nowMs() }
-      this.#rows.tell(view.saying({ ...words, changes: [this.#newViewers()] }))
+      this.#rows.tell(view.saying({ ...words, changes: [change] }))
     }
-    return this.#viewers.mustSay(this.watchers, nowMs)
+    return this.#headcount.mustSay(nowMs)
   }
 
   /** Finds out whether the newest news was lost. Never throws. */
@@ -196,11 +193,11 @@ export class Gallery {
     if (ask.seat.row !== undefined) this.#rows.catchUp(ask.seat.row)
     if (mine.length === 0) {
       const nowMs = this.#world.clock.monotonicMs()
-      peer.sendFrame(this.#snapshots.frame(view, peer.format, this.#total, nowMs), ask.id)
-      this.#shownViewers(this.#snapshots.viewers(peer.format))
+      peer.sendFrame(this.#snapshots.frame(view, peer.format, this.#headcount.total, nowMs), ask.id)
+      this.#headcount.shown(this.#snapshots.viewers(peer.format), this.#rows.isEmpty)
     } else {
-      peer.send({ ...view.snapshot(this.#total), id: ask.id, mine: [...mine] })
-      this.#shownViewers(this.#total)
+      peer.send({ ...view.snapshot(this.#headcount.total), id: ask.id, mine: [...mine] })
+      this.#headcount.shown(this.#headcount.total, this.#rows.isEmpty)
     }
     this.#join(ask.session, ask.seat)
     this.#done(ask)
@@ -214,7 +211,7 @@ export class Gallery {
     const { peer } = ask.session
     const told = missed === 'nothing' ? new EncodedOnce(view.nothingNew(this.#world.clock.nowMs())) : missed
     peer.sendFrame(told.frame(peer.format), ask.id)
-    this.#shownViewers(undefined)
+    this.#headcount.shown(undefined, this.#rows.isEmpty)
     this.#join(ask.session, ask.seat)
     this.#done(ask)
     return true
@@ -288,32 +285,6 @@ export class Gallery {
     for (const ask of ahead) this.#answer(ask)
   }
 
-  // --- how many they are -------------------------------------------------------------------------------------------------
-
-  get #total(): number {
-    return this.watchers + this.#viewers.elsewhere
-  }
-
-  /** One watcher has been shown this count; undefined: it may have an older one. */
-  #shownViewers(shown: number | undefined): void {
-    if (this.#rows.isEmpty) this.#toldViewers = shown
-    else if (shown !== this.#toldViewers) this.#toldViewers = undefined
-  }
-
-  #newViewers(): Change {
-    this.#toldViewers = this.#total
-    this.#toldViewersAtMs = this.#world.clock.monotonicMs()
-    return { kind: 'viewers', viewers: this.#total }
-  }
-
-  /** News that leaves anyway takes a new count along once a second, so that it needs no frame of its own. */
-  #withViewers(news: News): News {
-    const isEarly = this.#world.clock.monotonicMs() - this.#toldViewersAtMs < VIEWERS_EVERY_MS
-    if (isEarly || this.#toldViewers === this.#total) return news
-
-    return { ...news, changes: [...news.changes, this.#newViewers()] }
-  }
-
   // --- all of them -------------------------------------------------------------------------------------------------------
 
   /** A snapshot for everyone who stands here. Those whose own orders must be asked for step outside until then. */
@@ -328,6 +299,6 @@ export class Gallery {
         this.#waiting.push({ session, seat, reason: 'start_again', id: undefined, position: undefined })
       }
     }
-    this.#rows.tell(view.snapshot(this.#total))
+    this.#rows.tell(view.snapshot(this.#headcount.total))
   }
 }

@@ -12,24 +12,25 @@ export interface WrittenProblem {
   text: string
 }
 
-export function writeProblem(refusal: Refusal, requestId: string): WrittenProblem {
+/** `status`: where HTTP has a word of its own for this kind of it. */
+export function writeProblem(refusal: Refusal, requestId: string, status?: number): WrittenProblem {
   const { refused, ...extra } = refusal
-  const { status, retryable } = weightOf(refused)
+  const weight = weightOf(refused)
   const problem: Problem = {
     type: PROBLEM_TYPE_PREFIX + refused,
     title: refused.replaceAll('_', ' '),
-    status,
+    status: status ?? weight.status,
     code: refused,
     ...extra,
     requestId,
-    retryable,
+    retryable: weight.retryable,
   }
   return {
-    status,
+    status: problem.status,
     headers: {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
-      ...hints(refused, status, extra),
+      ...hints(refused, problem.status, extra),
     },
     text: JSON.stringify(problem),
   }

@@ -60,8 +60,8 @@ export class HttpReply {
       )
   }
 
-  refuse(refusal: Refusal, headers: Headers = {}): void {
-    const problem = writeProblem(refusal, this.#question.requestId)
+  refuse(refusal: Refusal, headers: Headers = {}, status?: number): void {
+    const problem = writeProblem(refusal, this.#question.requestId, status)
     this.#say(problem.status, Object.entries({ ...problem.headers, ...headers }), problem.text)
   }
 

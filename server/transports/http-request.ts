@@ -22,6 +22,8 @@ export interface HttpQuestion {
   repeated: string | undefined
   /** Nobody can be sure where its body ends, so nothing behind it on the connection may be believed. */
   isEndless: boolean
+  /** Of all that stands before the body. */
+  headBytes: number
   /** Of the other end of the connection. */
   address: string
   /** The client's, if it gave a usable one; in every answer and every line of the log. */
@@ -46,19 +48,20 @@ export function copyQuestion(res: HttpResponse, req: HttpRequest): HttpQuestion 
   const headers = new Map<string, string>()
   let repeated: string | undefined
   let isEndless = false
+  let headBytes = 0
   req.forEach((name, value) => {
+    headBytes += name.length + value.length
     if (SINGLE.has(name) && headers.has(name)) repeated = name
     isEndless ||= isDoubtful(name, value) || (FRAMING.has(name) && headers.has(name))
     // Its lines are one list, whoever added them.
     const before = name === 'x-forwarded-for' ? headers.get(name) : undefined
     headers.set(name, before === undefined ? value : `${before},${value}`)
   })
+  const [path, query] = [req.getUrl(), req.getQuery() ?? '']
   const given = headers.get('x-request-id') ?? ''
   return {
     method: req.getMethod(),
-    path: req.getUrl(),
-    query: req.getQuery() ?? '',
-    headers,
+    ...{ path, query, headers, headBytes: headBytes + path.length + query.length },
     repeated,
     isEndless,
     address: text.decode(res.getRemoteAddressAsText()),

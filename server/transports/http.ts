@@ -126,10 +126,11 @@ export class Http {
   }
 
   #direct(res: HttpResponse, question: HttpQuestion, reply: HttpReply, mayRead: boolean): void {
-    const { method, path, repeated } = question
+    const { method, path, repeated, headBytes } = question
     const found = this.#table.find(method, path)
 
-    if (repeated !== undefined) reply.refuseAndHangUp(cameTwice(repeated))
+    if (headBytes > HEAD_BYTES_MAX) reply.refuse(HEAD_TOO_LARGE, {}, 431)
+    else if (repeated !== undefined) reply.refuseAndHangUp(cameTwice(repeated))
     else if (found.found === 'nothing') reply.refuse(refuse('not_found', { detail: 'no such path' }))
     else if (!mayRead) reply.refuse(refuse('forbidden', { detail: 'this origin may not call' }))
     else if (found.found === 'path' && method === 'options') reply.preflight(found.allow)
@@ -236,6 +237,9 @@ function say(reply: HttpReply, said: Said): void {
 }
 
 const NO_BODY = Buffer.alloc(0)
+/** The library takes whatever comes in one piece, up to half a megabyte, and some headers are lists to be looked through. */
+const HEAD_BYTES_MAX = 16 * 1024
+const HEAD_TOO_LARGE = refuse('too_large', { detail: `what comes before a body is at most ${HEAD_BYTES_MAX} bytes` })
 /** By then some of the bodies have come, or their connections are gone. */
 const CROWDED_MS = 1_000
 

@@ -38,6 +38,8 @@ export interface Knocked {
 export type DoorApp = Pick<TemplatedApp, 'any' | 'ws' | 'publish'>
 
 const METHODS = 'GET, POST, OPTIONS'
+/** Some eighty are what a client sends; who polls is asked for no pace, so each request must cost little. */
+const QUERY_CHARS_MAX = 1_024
 /** Longer than Engine.IO's own patience, which ends a silent connection with a reason. */
 const IDLE_S = 60
 
@@ -96,15 +98,17 @@ const FORBIDDEN = 4
 function mayEnter(res: HttpResponse, req: HttpRequest, world: DoorWorld, transport: 'polling' | 'websocket'): boolean {
   const method = req.getMethod().toUpperCase()
   const origin = req.getHeader('origin')
-  const query = new URLSearchParams(req.getQuery())
+  const asked = req.getQuery() ?? ''
 
   if (origin !== '' && !world.origins.allows(origin, req.getHeader('host'))) {
     return refuse(res, '', '403 Forbidden', FORBIDDEN, 'this origin may not connect')
   }
   if (method === 'OPTIONS') return preflight(res, origin)
+  if (asked.length > QUERY_CHARS_MAX) return refuse(res, origin, '414 URI Too Long', BAD_REQUEST, 'too long a query')
   if (method !== 'GET' && method !== 'POST') {
     return refuse(res, origin, '405 Method Not Allowed', BAD_REQUEST, `understood here: ${METHODS}`)
   }
+  const query = new URLSearchParams(asked)
   if (query.has('token') || query.has('access_token')) {
     return refuse(res, origin, '400 Bad Request', BAD_REQUEST, 'a token never travels in a URL')
   }

@@ -175,6 +175,7 @@ function asked(row: (typeof ENDPOINTS)[number], query: string, bytes: Uint8Array
     headers,
     repeated: undefined,
     isEndless: false,
+    headBytes: 0,
     address: '',
     requestId: 'r',
   }

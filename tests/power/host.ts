@@ -39,7 +39,7 @@ export interface Round {
   lostConfirmed: number
   /** Broken rules of the audit. */
   broken: string[]
-  /** Confirmed orders whose buyer's inbox never got the news of it. */
+  /** Confirmed orders whose buyer's inbox never got the news of it; after an outage, which is not waited for, had not yet. */
   untold: number
   /** From the first start of a server to the first answer of the node, or of a store alone to the next accepted order. */
   backMs: number
@@ -119,7 +119,7 @@ export class PoweredHost {
       const open = told.accepted.size - told.confirmed.size
       const back =
         this.#only === undefined ? await this.#hostComesBack(crowd) : await this.#storeComesBack(crowd, downMs)
-      const judged = await this.#judge(drop, told, durability)
+      const judged = await this.#judge(drop, told, durability, downMs === 0)
       return { durability, only: this.#only ?? 'the whole host', open, ...back, ...judged }
     } finally {
       crowd?.leave()
@@ -266,7 +266,7 @@ export class PoweredHost {
     return [...confirmed].filter((id) => !there.has(id)).length
   }
 
-  async #judge(drop: string, { accepted, confirmed }: Told, durability: Durability) {
+  async #judge(drop: string, { accepted, confirmed }: Told, durability: Durability, withInbox: boolean) {
     const ground = await this.#ground()
     const postgres = connectPostgres(this.#cluster.stack.databaseUrl, { max: 1, name: 'power', statementMs: 20_000 })
     const missing = async () => {
@@ -284,7 +284,7 @@ export class PoweredHost {
     try {
       // Nobody asks for the drop: the agenda wakes it by itself.
       const isHealed = async () =>
-        (await missing()).lost === 0 && (await broken()).length === 0 && (await untold()) === 0
+        (await missing()).lost === 0 && (await broken()).length === 0 && (!withInbox || (await untold()) === 0)
       if (durability === 'all') await until(isHealed, INBOX_WITHIN_MS)
       const { states, lost } = await missing()
       const lostConfirmed = [...confirmed].filter((id) => states.get(id) !== 'confirmed').length
