@@ -452,11 +452,11 @@ describe('the memory of a node', () => {
     Array.from({ length: minutes * 6 + 1 }, (_, at) => ({ atMs: at * 10_000, mb: mbAt(at / 6) }))
 
   it('[EE9] that grows for good has a slope, and one that found its size has none', () => {
-    expect(memoryOf(over(10, (minute) => 100 + 2 * minute)).mbPerMinute).toBeCloseTo(2)
-    expect(memoryOf(over(10, (minute) => 100 + 30 * Math.min(3, minute))).mbPerMinute).toBeCloseTo(0)
+    expect(memoryOf(over(20, (minute) => 100 + 2 * minute)).mbPerMinute).toBeCloseTo(2)
+    expect(memoryOf(over(20, (minute) => 100 + 30 * Math.min(5, minute))).mbPerMinute).toBeCloseTo(0)
   })
 
   it('[EE9] that was not looked at for long enough is not judged', () => {
-    expect(memoryOf(over(5, (minute) => 100 * minute))).toMatchObject({ mbPerMinute: undefined, mostMb: 500 })
+    expect(memoryOf(over(14, (minute) => 100 * minute))).toMatchObject({ mbPerMinute: undefined, mostMb: 1_400 })
   })
 })

@@ -25,9 +25,9 @@ export interface NodeMemory {
 
 export const SLOPE_MAX_MB = 1
 const SAMPLE_EVERY_MS = 2_000
-const WARM_UP_MS = 3 * 60_000
-/** A slope over less than this is weather. */
-const SLOPE_OVER_MS = 3 * 60_000
+const WARM_UP_MS = 5 * 60_000
+/** A slope over less than this is weather: a collection more or less is tens of MB. */
+const SLOPE_OVER_MS = 10 * 60_000
 
 export class MemoryWatch {
   readonly #samples = new Map<string, { startedMs: number; samples: Sample[] }>()
