@@ -3,8 +3,9 @@
  *
  * A drop is for the clients of every node. An owner that the bus does not reach sells to its own and to nobody else, so
  * after three seconds it gives its rooms up, if there is another node that the bus does reach; and until the bus is
- * back it takes none, so that no room goes to and fro. When no node has the bus, nobody is served better by giving up,
- * and every owner keeps what it has.
+ * back it takes none, so that no room goes to and fro. When it lasts for ten seconds its clients are sent away too, for
+ * everything that they ask here ends in `pending`. When no node has the bus, nobody is served better by giving up, and
+ * every node keeps what it has.
  *
  * Who has the bus cannot be asked over the bus: each node that has it says so in Redis. Nothing here is about safety: two
  * nodes that judge differently are kept apart by the lease and the epoch.
@@ -18,6 +19,8 @@ export interface ReachWorld {
   unheardMs(): number
   /** Gives up every room of this node; called again while there may be some. */
   giveUp(): void
+  /** Sends everybody who is connected to the other nodes; once each time that it comes to that. */
+  sendAway(): void
   clock: Clock
   log: Log
   node: NodeId
@@ -31,6 +34,8 @@ const HEARD_MS = 750
 const UNHEARD_MS = 1_250
 const OTHERS_WITHIN_MS = 3 * SAY_EVERY_MS
 const GIVE_UP_AFTER_MS = 3_000
+/** A cut that is shorter costs a phone less than to come back elsewhere. */
+const SEND_AWAY_AFTER_MS = 10_000
 
 export class Reach {
   readonly #world: ReachWorld
@@ -38,6 +43,7 @@ export class Reach {
   #leftOutSinceMs: number | undefined
   /** Nobody was reached for a while: then others who are reached again have not been for as long as this one is not. */
   #nobodyWas = false
+  #sentAway = false
   #saidAtMs = Number.NEGATIVE_INFINITY
   #saidUnknown = false
   #withdrawn = false
@@ -52,6 +58,11 @@ export class Reach {
   /** False: another node can be reached and this one cannot. */
   get mayTake(): boolean {
     return this.#leftOutSinceMs === undefined
+  }
+
+  /** False: whoever came in now would be sent away. */
+  get letsIn(): boolean {
+    return !this.#sentAway
   }
 
   /** This node is leaving: nobody shall give up a room for its sake. */
@@ -74,16 +85,16 @@ export class Reach {
   }
 
   async #look(): Promise<void> {
-    const { roll, clock, log, node, giveUp, unheardMs } = this.#world
+    const { roll, clock, log, node, giveUp, sendAway, unheardMs } = this.#world
     if (unheardMs() < UNHEARD_MS) {
       if (!this.mayTake) log.info('reach.back')
-      this.#leftOutSinceMs = undefined
+      this.#reached()
       this.#nobodyWas = false
       return this.#say()
     }
 
     if (!(await roll.anyOther(node, OTHERS_WITHIN_MS))) {
-      this.#leftOutSinceMs = undefined
+      this.#reached()
       this.#nobodyWas = true
       return
     }
@@ -92,7 +103,21 @@ export class Reach {
       log.warn('reach.left_out', { unheardMs: Math.round(unheardMs()) })
       this.#leftOutSinceMs = this.#nobodyWas ? nowMs : nowMs - unheardMs()
     }
-    if (nowMs - this.#leftOutSinceMs >= GIVE_UP_AFTER_MS && unheardMs() >= UNHEARD_MS) giveUp()
+    if (unheardMs() < UNHEARD_MS) return
+
+    const leftOutMs = nowMs - this.#leftOutSinceMs
+    if (leftOutMs >= GIVE_UP_AFTER_MS) giveUp()
+    if (leftOutMs >= SEND_AWAY_AFTER_MS && !this.#sentAway) {
+      this.#sentAway = true
+      log.warn('reach.sent_away')
+      sendAway()
+    }
+  }
+
+  /** As well as every other node. */
+  #reached(): void {
+    this.#leftOutSinceMs = undefined
+    this.#sentAway = false
   }
 
   async #say(): Promise<void> {

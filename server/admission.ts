@@ -25,6 +25,7 @@ export interface AdmissionWorld {
   /** Of these: who waits to be greeted. */
   greeting(): number
   loopDelayMs(): number
+  isReached(): boolean
   monotonicMs(): number
   random(): number
   log: Pick<Log, 'warn' | 'info'>
@@ -66,6 +67,7 @@ export function admissionOf(world: AdmissionWorld): Admission {
       sockets: world.sockets,
       greeting: world.greeting,
       loopDelayMs: world.loopDelayMs,
+      isReached: world.isReached,
       random: world.random,
       log,
     }),

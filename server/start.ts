@@ -106,6 +106,7 @@ export interface RunningNode {
 }
 
 const LETTERS_WAITING_MAX = 20_000
+const SEND_AWAY_WITHIN_MS = 5_000
 
 /** `readKeys`: the keys as they are set now, to be changed without a restart. */
 export async function startNode(config: Config, lines: NodeLog, readKeys = () => config.keys): Promise<RunningNode> {
@@ -134,6 +135,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     sockets: () => roll.size,
     greeting: () => gateway.greeting,
     loopDelayMs: () => loopDelay.p99Ms,
+    isReached: () => reach.letsIn,
     monotonicMs: () => clock.monotonicMs(),
   })
 
@@ -203,6 +205,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     ...{ roll: new RedisRollCall(leaseRedis, prefix, () => clock.nowMs()), clock, log, node },
     unheardMs: () => members.unheardMs,
     giveUp: () => directory.giveUp(),
+    sendAway: () => void roll.sendAway(SEND_AWAY_WITHIN_MS),
   })
   const agenda = new Agenda({ ...{ book, leases, directory, preferred, clock, node, log } })
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))

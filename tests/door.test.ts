@@ -18,6 +18,7 @@ function doorOf(limits: Partial<DoorLimits>, world: Partial<DoorWorld> = {}) {
   const log = { warn: (event: string) => void said.push(event), info: (event: string) => void said.push(event) }
   const keeper = new Doorkeeper({
     ...{ handshakes: undefined, sockets: () => 0, greeting: () => 0, loopDelayMs: () => 0, random: () => 0.5, log },
+    isReached: () => true,
     limits: { ...open, ...limits },
     ...world,
   })
@@ -79,6 +80,15 @@ describe('the door', () => {
     greeting -= 1
     expect(keeper.knock('a')).toBeUndefined()
     expect(said).toEqual(['door.full', 'door.open'])
+  })
+
+  it('[Q11, MM9] is shut with 503 while the others cannot reach the node', () => {
+    let isReached = false
+    const { keeper } = doorOf({}, { isReached: () => isReached })
+
+    expect(keeper.knock('a')).toMatchObject({ status: 503, why: 'this node is cut off from the others' })
+    isReached = true
+    expect(keeper.knock('a')).toBeUndefined()
   })
 
   it('[Q11] a loop that was held up shows it', async () => {

@@ -124,6 +124,38 @@ describe('an owner that the bus does not reach', () => {
     expect(world.book.read(shoes).epoch).toBe(1)
   })
 
+  it('[MM9] sends its clients away after ten seconds, once, and lets nobody in until the bus is back', async () => {
+    const { world, owner, rest } = await fleet('other')
+    owner.bus.cut()
+
+    await world.clock.advance(9_000)
+    expect([owner.farewells, owner.reach.letsIn]).toEqual([0, true])
+    await world.clock.advance(11_000)
+    expect([owner.farewells, owner.reach.letsIn]).toEqual([1, false])
+    expect(rest.map(({ farewells }) => farewells)).toEqual([0])
+
+    owner.bus.mend()
+    await world.clock.advance(2_000)
+    expect(owner.reach.letsIn).toBe(true)
+    owner.bus.cut()
+    await world.clock.advance(12_000)
+    expect(owner.farewells).toBe(2)
+  })
+
+  it('[MM9] keeps them when the bus reaches nobody, and lets them in again when it comes to that', async () => {
+    const { world, owner, rest, all } = await fleet('other')
+    for (const { bus } of all) bus.cut()
+    await world.clock.advance(20_000)
+    expect(all.map(({ farewells }) => farewells)).toEqual([0, 0])
+
+    for (const { bus } of rest) bus.mend()
+    await world.clock.advance(15_000)
+    expect([owner.farewells, owner.reach.letsIn]).toEqual([1, false])
+    for (const { bus } of rest) bus.cut()
+    await world.clock.advance(5_000)
+    expect(owner.reach.letsIn).toBe(true)
+  })
+
   it('[MM5] keeps them when the only other node is leaving', async () => {
     const { world, owner, rest } = await fleet('other')
     const [other] = rest

@@ -2,7 +2,7 @@
  * Who may open another socket, by whatever transport: asked at the handshake, before anything is spent on it.
  *
  * Two kinds of no. 429 is about the one who knocks: too many handshakes or too many sockets from one network. 503 is
- * about us: the node is full, or so many wait for their greeting that one more would wait in vain, or its loop is so late
+ * about us: the node is full or cut off from the others, or so many wait for their greeting that one more would wait in vain, or its loop is so late
  * that one more phone would harm those who are in. A browser shows its page neither number, but every client waits and
  * comes back, and a load balancer sends 503 elsewhere.
  */
@@ -26,6 +26,8 @@ export interface DoorWorld {
   /** Of these: who waits to be greeted. */
   greeting(): number
   loopDelayMs(): number
+  /** False: the others are reached and this node is not. */
+  isReached(): boolean
   random(): number
   log: Pick<Log, 'warn' | 'info'>
 }
@@ -78,7 +80,7 @@ export class Doorkeeper {
 
   /** Only a change is worth a line. */
   #full(): string | undefined {
-    const { limits, sockets, greeting, loopDelayMs, log } = this.#world
+    const { limits, sockets, greeting, loopDelayMs, isReached, log } = this.#world
     const { socketsMax = Number.POSITIVE_INFINITY, loopDelayMaxMs = Number.POSITIVE_INFINITY } = limits
     const isFull = sockets() >= socketsMax || greeting() >= GREETING_MAX || loopDelayMs() > loopDelayMaxMs
     if (isFull !== this.#wasFull) {
@@ -87,6 +89,8 @@ export class Doorkeeper {
         log.warn('door.full', { sockets: sockets(), greeting: greeting(), loopDelayMs: Math.round(loopDelayMs()) })
       else log.info('door.open')
     }
-    return isFull ? 'this node has enough to do' : undefined
+    if (isFull) return 'this node has enough to do'
+
+    return isReached() ? undefined : 'this node is cut off from the others'
   }
 }

@@ -152,6 +152,11 @@ export class SessionRoll {
   /** Sends everyone away and answers when the last one has been told, within about the given time. */
   async goaway(withinMs: number): Promise<void> {
     this.shut()
+    await this.sendAway(withinMs)
+  }
+
+  /** Sends everyone who is here now to another node; whether others may come is not said here. */
+  async sendAway(withinMs: number): Promise<void> {
     await sayFarewell([...this.#sessions.keys()], this.#clock, () => this.comeBackMs(), withinMs)
   }
 }

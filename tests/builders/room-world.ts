@@ -111,6 +111,8 @@ export class WorldNode {
   readonly directory: Directory
   readonly router: Router
   readonly members: Members
+  /** How often its clients were sent away. */
+  farewells = 0
   readonly reach: Reach
   readonly neighbours: BusNeighbours
   #frozen: Promise<void> | undefined
@@ -158,6 +160,9 @@ export class WorldNode {
       roll: this.#reached(() => world.roll),
       unheardMs: () => this.members.unheardMs,
       giveUp: () => this.directory.giveUp(),
+      sendAway: () => {
+        this.farewells += 1
+      },
       ...{ clock, log, node },
     })
     this.router = new Router({

@@ -84,7 +84,9 @@ export class SimulatedNode {
     this.#ears = [listenSettled(wire, settled), serveNeighbours(wire, self)]
     this.#members.start()
     const giveUp = () => this.directory.giveUp()
-    this.#reach = new Reach({ roll, unheardMs: () => this.#members.unheardMs, giveUp, clock, log, node })
+    const unheardMs = () => this.#members.unheardMs
+    // Nobody is connected: buyers here ask another node by themselves.
+    this.#reach = new Reach({ roll, unheardMs, giveUp, sendAway: () => undefined, clock, log, node })
     this.#agenda = new Agenda({ ...{ book, leases, directory: this.directory, preferred, clock, node, log } })
   }
 
