@@ -22,6 +22,7 @@ import type { Log } from '../../rooms/ports.ts'
 import type { Gateway } from '../inbound/gateway.ts'
 import type { Session } from '../inbound/session.ts'
 import { ROLL_LIMITS } from '../inbound/session-roll.ts'
+import { Turns } from '../turns.ts'
 import type { EdgeApp } from './edge-app.ts'
 import { guarded, guardHeaders } from './guard-headers.ts'
 import { type Broadcaster, closeText, type Peer } from './peer.ts'
@@ -32,6 +33,8 @@ export const BACKPRESSURE_BYTES_MAX = 64 * 1024
 const IDLE_S = 32
 export const LIFETIME_MIN = 239
 const TOKEN_CHARS_MAX = 4096
+/** Answered in one turn of the loop (server/turns.ts): reading one costs a third of answering it. */
+const HANDSHAKES_PER_TURN = 64
 
 export interface NativeWorld {
   gateway: Gateway
@@ -62,6 +65,7 @@ const DROPPED = 2
 export function serveNative(app: EdgeApp, world: NativeWorld): void {
   const { gateway, log } = world
   const origins = new Set(world.origins)
+  const turns = new Turns(HANDSHAKES_PER_TURN)
   const guard = guardHeaders(world.httpsOnly === true)
 
   app.ws<Carried>('/ws', {
@@ -73,7 +77,7 @@ export function serveNative(app: EdgeApp, world: NativeWorld): void {
     sendPingsAutomatically: true,
     maxLifetime: LIFETIME_MIN,
 
-    upgrade: (res, req, context) => safely(log, () => shake(guarded(res, guard), req, context, origins, world)),
+    upgrade: (res, req, context) => safely(log, () => shake(guarded(res, guard), req, context, origins, world, turns)),
     open: (ws) => safely(log, () => ws.getUserData().peer.begin(ws, gateway)),
     message: (ws, message, isBinary) =>
       safely(log, () => ws.getUserData().peer.hear(new Uint8Array(message), isBinary, gateway)),
@@ -107,7 +111,8 @@ function shake(
   req: HttpRequest,
   context: us_socket_context_t,
   origins: ReadonlySet<string>,
-  { gateway, door }: NativeWorld,
+  { gateway, door, log }: NativeWorld,
+  turns: Turns,
 ) {
   const network = door === undefined ? '' : networkOf(res, req, door)
   const turned = door?.keeper.knock(network)
@@ -134,7 +139,14 @@ function shake(
   // Only the first one is echoed: a browser refuses a server that echoes what looks like a second one.
   const inside = door === undefined ? undefined : { keeper: door.keeper, network }
   const peer = new NativePeer(SUBPROTOCOLS[protocol], token, inside)
-  res.upgrade({ peer } satisfies Carried, key, protocol, '', context)
+  let isGone = false
+  res.onAborted(() => {
+    isGone = true
+  })
+  turns.take(1, () => {
+    if (isGone) return
+    safely(log, () => res.cork(() => res.upgrade({ peer } satisfies Carried, key, protocol, '', context)))
+  })
 }
 
 function refuse(res: HttpResponse, status: string, why: string, retryAfterMs?: number): void {
