@@ -40,6 +40,8 @@ export class NatsLink {
   readonly #nats: NatsConnection
   readonly #log: Log
   readonly #unproven = new Unproven(UNPROVEN)
+  /** Ends each pull that waits. The client forgets them with the link, time-out and all, and they would wait for ever. */
+  readonly #pulls = new Set<() => void>()
   #isLost = false
   #saidFull = false
 
@@ -70,6 +72,7 @@ export class NatsLink {
     const closed = nats.closed().then((error) => error?.message ?? 'closed')
     this.lost = Promise.race([closed, this.#stale()]).then((why) => {
       this.#isLost = true
+      for (const end of this.#pulls) end()
       return why
     })
   }
@@ -115,23 +118,21 @@ export class NatsLink {
   async pull(subject: string, body: Uint8Array, waitMs: number): Promise<Pulled> {
     if (!this.#takes(subject, body)) return { heard: 'silence' }
 
-    // The library forgets such a question when its link ends, and its answer would be waited for for ever.
-    let timer: NodeJS.Timeout | undefined
-    const silence = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, waitMs, undefined)
+    let end: () => void = () => undefined
+    const lost = new Promise<undefined>((resolve) => {
+      end = () => resolve(undefined)
     })
+    this.#pulls.add(end)
     try {
       // An event keeps its own subject on the way here, so the client's shared inbox would not know whose it is.
-      const asked = this.#nats.request(subject, body, { timeout: Math.max(1, waitMs), noMux: true })
-      const message = await Promise.race([asked, silence])
-      if (message === undefined) return { heard: 'silence' }
-
+      const answering = this.#nats.request(subject, body, { timeout: Math.max(1, waitMs), noMux: true })
       this.#count(body)
-      return { heard: 'answer', delivery: this.#delivery(message) }
+      const message = await Promise.race([answering, lost])
+      return message === undefined ? { heard: 'silence' } : { heard: 'answer', delivery: this.#delivery(message) }
     } catch (cause) {
       return this.#notAnswered(subject, cause)
     } finally {
-      clearTimeout(timer)
+      this.#pulls.delete(end)
     }
   }
 

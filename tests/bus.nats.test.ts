@@ -45,6 +45,28 @@ describe('a NATS link', () => {
     await vi.waitFor(() => expect(bus.connected).toBe(true), 5_000)
   })
 
+  it('[EE13] that is lost ends every question that waits on it, also one that wants to answer its answer', async () => {
+    const { proxy, url } = await throughProxy(inject('natsUrl'))
+    endings.push(() => proxy.close())
+    const { bus } = await open(url)
+    const { bus: silent } = await open(inject('natsUrl'))
+    await Promise.all([bus.ready(5_000), silent.ready(5_000)])
+    let asked = 0
+    silent.subscribe(`${prefix}.silent`, () => {
+      asked += 1
+    })
+    const ends = [
+      bus.pull(`${prefix}.silent`, one, 1_500),
+      bus.ask(`${prefix}.silent`, one, 1_500),
+      bus.askMany(`${prefix}.silent`, one, 1_500, () => false),
+    ]
+    await vi.waitFor(() => expect(asked).toBe(3), 5_000)
+
+    proxy.cut()
+
+    expect(await Promise.all(ends)).toEqual([{ heard: 'silence' }, { heard: 'silence' }, []])
+  })
+
   it('[B10] does not let its memory become the queue while the server does not read', async () => {
     const { proxy, url } = await throughProxy(inject('natsUrl'))
     endings.push(() => proxy.close())
