@@ -15,7 +15,7 @@ import type { Run } from '../nemesis/run.ts'
 export interface InStep {
   /** From the healing until its watchers had seen what those of the other nodes had seen at the healing. */
   newsMs: number
-  /** From the healing until the last order that was sent there for the first time and was not taken. 0: none. */
+  /** From the healing until the last order that was sent there for the first time and not taken at once. 0: none. */
   ordersMs: number
   /** Orders that were told `pending` there during the cut, and when the last of them was taken, from the healing on. */
   putOff: number
@@ -56,7 +56,7 @@ export class Onlooker {
     const isPutOff = ({ verdict, sentMs }: Attempt) => verdict === 'pending' && sentMs > atMs && sentMs < undoneMs
     const putOff = new Set(mine.filter(isPutOff).map(({ orderId }) => orderId))
     const served = mine.filter(({ orderId, verdict }) => putOff.has(orderId) && isGood(verdict))
-    const refused = firstOfEach(mine).filter(({ sentMs, verdict }) => sentMs >= undoneMs && !isGood(verdict))
+    const waited = firstOfEach(mine).filter((attempt) => attempt.sentMs >= undoneMs && !isTakenAtOnce(attempt))
     const elsewhere = history.attempts.filter(({ buyer, verdict }) => {
       return this.#nodeOf.get(buyer) !== node && verdict === 'accepted'
     })
@@ -67,7 +67,7 @@ export class Onlooker {
     )
     return {
       newsMs: this.#newsMs(node, undoneMs),
-      ordersMs: latest(refused.map(({ sentMs }) => sentMs - undoneMs)),
+      ordersMs: latest(waited.map(({ sentMs }) => sentMs - undoneMs)),
       putOff: putOff.size,
       servedMs: latest(firstOfEach(served).map(({ repliedMs }) => repliedMs - undoneMs)),
       gapElsewhereMs: gap === undefined ? 0 : Math.round(gap.toMs - gap.fromMs),
@@ -90,6 +90,8 @@ function firstOfEach(attempts: readonly Attempt[]): Attempt[] {
   return [...first.values()]
 }
 
+const AT_ONCE_MS = 500
+const isTakenAtOnce = ({ verdict, sentMs, repliedMs }: Attempt) => isGood(verdict) && repliedMs - sentMs < AT_ONCE_MS
 const isGood = (verdict: Attempt['verdict']) => verdict === 'accepted' || verdict === 'duplicate'
 const later = (a: Position, b: Position) => (comparePositions(a, b) < 0 ? b : a)
 const latest = (times: readonly number[]) => Math.max(0, ...times.map(Math.round))
