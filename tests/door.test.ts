@@ -1,5 +1,6 @@
 /** Who may open another socket: the rules by themselves, and on real handshakes. */
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { Addresses } from '../server/inbound/addresses.ts'
@@ -179,6 +180,41 @@ describe('a handshake', () => {
     const { knock: again } = await serve({ socketsMax: 1 })
 
     expect([await again(), await again()]).toEqual([[101], [503, '4']])
+  })
+
+  it('[Q10, Q11, DD15] is counted while it waits for its turn: of three hundred at once not one too many gets in', async () => {
+    const all = Array.from({ length: 300 })
+    for (const [limits, no] of [[{ socketsPerAddress: 100 }, 429] as const, [{ socketsMax: 100 }, 503] as const]) {
+      const { knock: again, world } = await serve(limits)
+      const said = await Promise.all(all.map(() => again()))
+
+      expect(said.filter(([status]) => status === 101)).toHaveLength(100)
+      expect(said.filter(([status]) => status === no)).toHaveLength(200)
+      expect(world.roll.size).toBe(100)
+    }
+  })
+
+  it('[DD15] whose sender has gone when its turn comes leaves nothing behind', async () => {
+    const { port, knock: again, world } = await serve({ socketsPerAddress: 300 })
+    const head = [
+      ...['GET /ws HTTP/1.1', 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket'],
+      ...['Sec-WebSocket-Version: 13', `Sec-WebSocket-Key: ${'a'.repeat(22)}==`],
+      ...['Sec-WebSocket-Protocol: livedrop.v1.json', '', ''],
+    ]
+    const gone = Array.from({ length: 300 }, () => {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => undefined)
+      return new Promise<void>((resolve) => {
+        socket.on('close', () => resolve())
+        socket.write(head.join('\r\n'), () => socket.destroy())
+      })
+    })
+    await Promise.all(gone)
+
+    await vi.waitFor(() => expect(world.roll.size).toBe(0))
+    // All of the address' places are free again.
+    const said = await Promise.all(gone.map(() => again()))
+    expect(said.filter(([status]) => status === 101)).toHaveLength(300)
   })
 
   it('[Q4] that names another address is counted where it came from, unless a trusted proxy brought it', async () => {

@@ -47,6 +47,7 @@ export const GREETING_MAX = 8_192
 export class Doorkeeper {
   readonly #world: DoorWorld
   readonly #inside = new Map<string, number>()
+  #entered = 0
   #wasFull = false
 
   constructor(world: DoorWorld) {
@@ -66,13 +67,15 @@ export class Doorkeeper {
     return { status: 429, retryAfterMs: CROWDED_AWAY_MS, why: 'too many connections from this address' }
   }
 
-  /** A socket is open; once for each. */
+  /** A socket may come in, and is as good as open; once for each. */
   entered(network: string): void {
+    this.#entered += 1
     this.#inside.set(network, (this.#inside.get(network) ?? 0) + 1)
   }
 
-  /** A socket that entered is closed; once for each. */
+  /** A socket that entered is closed, or never opened; once for each. */
   left(network: string): void {
+    this.#entered -= 1
     const others = (this.#inside.get(network) ?? 0) - 1
     if (others > 0) this.#inside.set(network, others)
     else this.#inside.delete(network)
@@ -82,7 +85,9 @@ export class Doorkeeper {
   #full(): string | undefined {
     const { limits, sockets, greeting, loopDelayMs, isReached, log } = this.#world
     const { socketsMax = Number.POSITIVE_INFINITY, loopDelayMaxMs = Number.POSITIVE_INFINITY } = limits
-    const isFull = sockets() >= socketsMax || greeting() >= GREETING_MAX || loopDelayMs() > loopDelayMaxMs
+    // Those whose handshake is about to be answered are not open yet.
+    const isFull =
+      Math.max(sockets(), this.#entered) >= socketsMax || greeting() >= GREETING_MAX || loopDelayMs() > loopDelayMaxMs
     if (isFull !== this.#wasFull) {
       this.#wasFull = isFull
       if (isFull)

@@ -139,9 +139,12 @@ function shake(
   // Only the first one is echoed: a browser refuses a server that echoes what looks like a second one.
   const inside = door === undefined ? undefined : { keeper: door.keeper, network }
   const peer = new NativePeer(SUBPROTOCOLS[protocol], token, inside)
+  // Counted from here on: those who wait for their turn are as many as those who are in.
+  peer.knocked()
   let isGone = false
   res.onAborted(() => {
     isGone = true
+    peer.gone()
   })
   turns.take(1, () => {
     if (isGone) return
@@ -178,11 +181,20 @@ class NativePeer implements Peer {
 
   // --- what the library says
 
+  /** Its handshake is good and will be answered. */
+  knocked(): void {
+    this.#inside?.keeper.entered(this.#inside.network)
+  }
+
+  /** Closed, or gone before its handshake was answered. */
+  gone(): void {
+    this.#inside?.keeper.left(this.#inside.network)
+  }
+
   begin(ws: WebSocket<Carried>, gateway: Gateway): void {
     const token = this.#token
     this.#token = undefined
     this.#ws = ws
-    this.#inside?.keeper.entered(this.#inside.network)
     this.#session = gateway.opened(this, token)
   }
 
@@ -206,7 +218,7 @@ class NativePeer implements Peer {
 
   end(gateway: Gateway): void {
     this.#ws = undefined
-    this.#inside?.keeper.left(this.#inside.network)
+    this.gone()
     if (this.#session !== undefined) gateway.closed(this.#session)
   }
 
