@@ -1,7 +1,6 @@
 /**
- * The nemesis in the suite: as many seeds as a minute holds, on one started world; the long run is `npm run nemesis`. Of
- * each form one, so that both kinds of single faults and the double ones are among them. And one negative control, which
- * has to break what holds in the same plan without it.
+ * The nemesis in the suite: twelve short seeds on one started world; the long run is `npm run nemesis`. And one negative
+ * control, which has to break what holds in the same plan without it.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { CONTROLS } from './nemesis/controls.ts'
@@ -10,8 +9,9 @@ import { missingInInbox } from './nemesis/rest.ts'
 import { nemesis } from './nemesis/run.ts'
 import { HurtableWorld } from './nemesis/world.ts'
 
-/** `redis forgets`, `owners fail` and `everything`. */
-const SEEDS = [4, 12, 10]
+/** Four each of `redis forgets`, `owners fail` and `everything`; 22 kinds of fault among them. */
+const SEEDS = [2, 4, 5, 11, 12, 15, 22, 27, 1, 3, 6, 7]
+const SECONDS = 5
 const CROWD = { buyers: 150, ordersPerSecond: 300 }
 /** The bar is 10 s; a machine that runs other tests beside these is given more. */
 const REST_WITHIN_MS = 20_000
@@ -26,12 +26,12 @@ describe('three nodes that are hurt', () => {
   it.each(SEEDS)(
     '[EE6] break no law, lose nothing and come to rest: seed %i',
     async (seed) => {
-      const plan = planOf(seed, { seconds: 6, ...CROWD })
+      const plan = planOf(seed, { seconds: SECONDS, ...CROWD })
       const run = await nemesis(world, plan, { restWithinMs: REST_WITHIN_MS })
 
       expect(run.broken).toEqual([])
       expect(run.counts.accepted).toBeGreaterThan(100)
-      expect(run.history.faults.length).toBeGreaterThan(3)
+      expect(run.history.faults.length).toBeGreaterThan(2)
     },
     150_000,
   )
