@@ -5,7 +5,7 @@
  *     [--over native|socketio] [--json] [--out file]
  *
  * Everybody watches one drop and orders from it, 16 of its 64 SKUs at a time, so that its news is tens of kilobytes a
- * second for each. Rounds alternate: in one the network of the slow ones is as good as any, in the next it lets a
+ * second for each. Rounds alternate: in one the network of the slow ones is a good one, in the next it lets a
  * kilobyte a second through to the slow and nothing to the stalled. So the same sockets do the same in both, and the
  * difference is the slow reading alone. `--over` is how the slow ones come. At the end the weather is good, and everything
  * must have come to everybody. It all happens in a network of its own where one can be made (own-network.ts). Exit code
