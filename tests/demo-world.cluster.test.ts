@@ -17,7 +17,7 @@ beforeAll(async () => {
   const secret = randomBytes(32).toString('hex')
   cluster = await startCluster({
     dataDir,
-    nodes: 1,
+    nodes: 2,
     fresh: true,
     env: { LIVEDROP_JWT_SECRET: secret, LIVEDROP_PICTURES: DEMO_PICTURES },
   })
