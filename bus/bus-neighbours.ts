@@ -5,6 +5,7 @@
  * spoken instead of waiting out its time. But only if it knows who is live: a node that has just come, or was cut off,
  * waits the full time, for the node it does not know yet may be the one with the journal.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { packBody } from '../protocol/codec.ts'
 import { type DropId, isDropId, isNodeId, type NodeId } from '../protocol/ids.ts'
 import type { Log, Neighbours, Surrendered } from '../rooms/ports.ts'
@@ -18,6 +19,9 @@ export interface LiveNodes {
   live(): readonly NodeId[]
   readonly knowsEveryone: boolean
 }
+
+/** Of a journal, one after the other: as many as take some milliseconds. */
+const PARTS_A_TURN = 4
 
 export interface NeighboursWorld {
   bus: Bus
@@ -89,7 +93,13 @@ export function serveNeighbours(world: NeighboursWorld, self: Neighbourly): Subs
     const { drop } = question
     void failing('surrender', drop, async () => {
       const surrendered = await self.surrender(drop)
-      for (const part of writeSurrendered(drop, node, surrendered)) delivery.respond(part)
+      let sent = 0
+      for (const part of writeSurrendered(drop, node, surrendered)) {
+        delivery.respond(part)
+        sent += 1
+        // Three minutes of a drop are two hundred parts, and this node has other rooms with leases to keep.
+        if (sent % PARTS_A_TURN === 0) await nextTurn()
+      }
     })
   })
 

@@ -13,7 +13,8 @@ import { fieldsOf, isWhole, readBody, readPosition } from './reading.ts'
 
 const ENTRIES_MAX = 2_000
 const BYTES_MAX = 512 * 1024
-const PARTS_MAX = 1_000
+/** More than the longest journal of the longest orders has. */
+const PARTS_MAX = 2_000
 /** What an order takes besides its key and its lines; the lines of sixteen SKUs can be a thousand characters. */
 const ENTRY_BYTES = 140
 
@@ -28,13 +29,17 @@ interface Part {
   unreadable: number
 }
 
-/** One body for each part, and one at least: to have nothing is an answer too. */
-export function writeSurrendered(drop: DropId, node: NodeId, { journal, position, batch }: Surrendered): Uint8Array[] {
+/** One body for each part, and one at least: to have nothing is an answer too. Each is made when it is asked for. */
+export function* writeSurrendered(
+  drop: DropId,
+  node: NodeId,
+  { journal, position, batch }: Surrendered,
+): Generator<Uint8Array, void> {
+  const { epoch, seq } = position
   const parts = inParts(journal)
-  return parts.map((entries, at) => {
-    const { epoch, seq } = position
-    return packBody({ drop, node, at, of: parts.length, epoch, seq, batch, entries: entries.map(writeEntry) })
-  })
+  for (const [at, entries] of parts.entries()) {
+    yield packBody({ drop, node, at, of: parts.length, epoch, seq, batch, entries: entries.map(writeEntry) })
+  }
 }
 
 /** Puts the parts of many nodes together, in whatever order and however often they come. */
