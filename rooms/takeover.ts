@@ -12,6 +12,7 @@
  *
  * The second way is an essay of its own (rebuilding.ts).
  */
+import { Fault } from '../protocol/faults.ts'
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import { comparePositions } from '../protocol/position.ts'
 import { isBehind, type Known } from './bearings.ts'
@@ -34,6 +35,8 @@ export type Takeover =
   | { took: 'room'; start: RoomStart; how: 'adopted' | 'rebuilt' }
   | { took: 'nothing'; why: 'elsewhere' | 'unknown' }
 
+/** Rebuilds in which Redis went back in time, one after the other: from such a one nobody can sell now. */
+const FORGOTTEN_MAX = 3
 const SURRENDER_MS = 300
 /** When Redis has lost the room, the last owner's journal is worth a longer wait. */
 const SURRENDER_LOST_MS = 1_000
@@ -44,6 +47,23 @@ const ELSEWHERE: Takeover = { took: 'nothing', why: 'elsewhere' }
 
 /** The caller holds the lease. `own`: what this node itself remembers of the drop. Throws when a store cannot answer. */
 export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrendered): Promise<Takeover> {
+  let remembered = own
+  for (let forgotten = 0; forgotten < FORGOTTEN_MAX; forgotten += 1) {
+    const takeover = await takeOnce(world, drop, remembered)
+    if (takeover.took !== 'forgotten') return takeover
+
+    world.log.warn('takeover.redis_lost', { drop, while: 'rebuilding' })
+    // All journals are in Postgres now, and nobody has sold from that room, for nobody else has this epoch. A seq that it
+    // cannot have makes the next one build it anew.
+    remembered = { journal: [], position: { epoch: takeover.epoch, seq: 1 }, batch: 1 }
+  }
+  await leaveNoRoom(world, drop)
+  throw new Fault('unavailable', { drop, lost: 'ledger' })
+}
+
+type Attempt = Takeover | { took: 'forgotten'; epoch: number }
+
+async function takeOnce(world: TakeoverWorld, drop: DropId, own: Surrendered): Promise<Attempt> {
   const taken = await world.book.take(drop, world.node)
   if (taken === undefined) return { took: 'nothing', why: 'unknown' }
 
@@ -118,7 +138,7 @@ async function anew(
   taken: Taken,
   memories: readonly Surrendered[],
   found: RoomState | undefined,
-): Promise<Takeover> {
+): Promise<Attempt> {
   const made = await rebuild(world, drop, taken, memories, found)
   if (made.rebuilt === 'refused') return notOpened(world, drop, made.answer)
   if (made.rebuilt === 'room') {
@@ -128,9 +148,13 @@ async function anew(
       start: { drop, state: made.state, unwritten: [], lowStockAt: taken.lowStockAt },
     }
   }
-  world.log.warn('takeover.redis_lost', { drop, while: 'rebuilding' })
-  // Nobody has sold from it, for nobody else has this epoch. A seq that it cannot have makes the next one rebuild it.
-  return takeOver(world, drop, { journal: [], position: { epoch: taken.epoch, seq: 1 }, batch: 1 })
+  return { took: 'forgotten', epoch: taken.epoch }
+}
+
+/** The last one has forgotten its orders, and whoever comes next could not see that. */
+async function leaveNoRoom({ book, ledger, node }: TakeoverWorld, drop: DropId): Promise<void> {
+  const taken = await book.take(drop, node)
+  if (taken !== undefined) await ledger.clear(drop, taken.epoch, node)
 }
 
 function notOpened(world: TakeoverWorld, drop: DropId, answer: OpenAnswer['answer']): Takeover {

@@ -242,6 +242,31 @@ describe('when Redis goes back in time in the middle of a rebuild', () => {
     },
   )
 
+  it('[FF18] three rebuilds are tried, then nothing is sold and no room is left, until it forgets no more', async () => {
+    const { world, drop, a } = await twoNodes()
+    await orders(world, a, drop, ['ana', 'bob'])
+    let image: LedgerImage | undefined
+    let rebuilds = 0
+    let isForgetful = true
+    around(world, (call, moment) => {
+      if (call === 'clear' && moment === 'after') image ??= world.memoryLedger.image()
+      if (call !== 'rebuild' || moment === 'after' || !isForgetful || image === undefined) return
+      rebuilds += 1
+      world.memoryLedger.restore(image)
+    })
+    await a.directory.surrender(drop)
+    await world.clock.advance(5_000)
+    world.memoryLedger.wipe()
+
+    const woken = a.directory.wake(drop)
+    await world.clock.advance(1_000)
+
+    expect([await woken, rebuilds]).toEqual(['unavailable', 3])
+    expect(await world.memoryLedger.read(drop)).toBeUndefined()
+    isForgetful = false
+    expect(await orders(world, a, drop, ['ana', 'bob', 'eve'])).toEqual(['duplicate', 'duplicate', 'accepted'])
+  })
+
   it('[Z7, FF7] and none that would take units back a second time', async () => {
     const { world, drop, a } = await twoNodes()
     const more = [{ sku: sku('shoe'), qty: 5 }]
