@@ -20,6 +20,8 @@ export interface LiveNodes {
   readonly knowsEveryone: boolean
 }
 
+/** As long as a node may take over 400,000 orders. */
+const LONG_JOURNAL_MS = 5_000
 /** Of a journal, one after the other: as many as take some milliseconds. */
 const PARTS_A_TURN = 4
 
@@ -57,21 +59,27 @@ export class BusNeighbours implements Neighbours {
   }
 
   async surrender(drop: DropId, waitMs: number): Promise<Surrendered[]> {
-    const { bus, subjects, node, log } = this.#world
-    const parts = new SurrenderedParts(drop, log)
+    const parts = new SurrenderedParts(drop, this.#world.log)
     const allSpoke = () => {
       if (!this.#members.knowsEveryone) return false
-      return this.#members.live().every((other) => other === node || parts.isComplete(other))
+      return this.#members.live().every((other) => other === this.#world.node || parts.isComplete(other))
     }
     if (allSpoke()) return []
 
+    await this.#gather(parts, waitMs, allSpoke)
+    // Whoever has begun to answer is not silent: a long journal takes its time, and half of it is half of the promises.
+    if (!parts.areWhole) await this.#gather(parts, LONG_JOURNAL_MS, () => parts.areWhole)
+    return parts.all()
+  }
+
+  async #gather(parts: SurrenderedParts, waitMs: number, enough: () => boolean): Promise<void> {
+    const { bus, subjects, node } = this.#world
     let read = 0
-    await bus.askMany(subjects.surrender, packBody({ drop, from: node }), waitMs, (answers) => {
+    await bus.askMany(subjects.surrender, packBody({ drop: parts.drop, from: node }), waitMs, (answers) => {
       for (const answer of answers.slice(read)) parts.add(subjects.surrender, answer)
       read = answers.length
-      return allSpoke()
+      return enough()
     })
-    return parts.all()
   }
 
   async wake(node: NodeId, drop: DropId, waitMs: number): Promise<void> {

@@ -44,24 +44,26 @@ export function* writeSurrendered(
 
 /** Puts the parts of many nodes together, in whatever order and however often they come. */
 export class SurrenderedParts {
-  readonly #drop: DropId
+  readonly drop: DropId
   readonly #log: Log
   readonly #byNode = new Map<NodeId, { of: number; position: Position; batch: number; parts: Map<number, Entry[]> }>()
 
   constructor(drop: DropId, log: Log) {
-    this.#drop = drop
+    this.drop = drop
     this.#log = log
   }
 
   add(subject: string, body: Uint8Array): void {
     const part = readBody(subject, body, readPart, this.#log)
-    if (part === undefined || part.drop !== this.#drop) return
+    if (part === undefined || part.drop !== this.drop) return
     if (part.unreadable > 0) {
       this.#log.error('surrender.unreadable', { drop: part.drop, node: part.node, entries: part.unreadable })
     }
 
     const { of, position, batch } = part
     const known = this.#byNode.get(part.node) ?? { of, position, batch, parts: new Map<number, Entry[]>() }
+    // Asked twice, a node may remember more.
+    known.of = Math.max(known.of, of)
     known.parts.set(part.at, part.entries)
     this.#byNode.set(part.node, known)
   }
@@ -71,11 +73,16 @@ export class SurrenderedParts {
     return known !== undefined && known.parts.size >= known.of
   }
 
+  /** Whether everybody who has begun is done. */
+  get areWhole(): boolean {
+    return [...this.#byNode.keys()].every((node) => this.isComplete(node))
+  }
+
   /** What came, also of nodes that were cut off in the middle: each entry is true by itself. Nodes without memory are left out. */
   all(): Surrendered[] {
     const all: Surrendered[] = []
     for (const [node, { of, position, batch, parts }] of this.#byNode) {
-      if (parts.size < of) this.#log.error('surrender.incomplete', { drop: this.#drop, node, parts: parts.size, of })
+      if (parts.size < of) this.#log.error('surrender.incomplete', { drop: this.drop, node, parts: parts.size, of })
       const journal = [...parts].sort(([a], [b]) => a - b).flatMap(([, entries]) => entries)
       if (journal.length > 0 || comparePositions(position, ORIGIN) > 0) all.push({ journal, position, batch })
     }

@@ -182,17 +182,33 @@ describe('a surrender', () => {
     expect(partsByTurn.size).toBeGreaterThan(3)
   })
 
-  it('[B17] keeps the parts that came when a node is lost in the middle, and says so', async () => {
-    const { clock, network, node, log } = world()
+  it('[FF16] waits longer for whoever has begun to give up a journal than for the silent', async () => {
+    const { clock, network, node } = world()
     let parts = 0
     network.fate = ({ kind }) => (kind === 'answer' && ++parts === 2 ? 'drop' : 'deliver')
-    node('ben', { surrender: async () => ({ journal: orders(5_000), position: { epoch: 3, seq: 5_000 }, batch: 5 }) })
+    const journal = orders(5_000)
+    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 5_000 }, batch: 5 }) })
+    node('joe', { surrender: () => new Promise(() => undefined) })
     const { neighbours } = node('ana')
 
     const surrendering = neighbours.surrender(drop, 300)
     await clock.advance(300)
 
-    expect((await surrendering)[0]?.journal).toHaveLength(3_000)
+    expect(await surrendering).toEqual([{ journal, position: { epoch: 3, seq: 5_000 }, batch: 5 }])
+  })
+
+  it('[B17] keeps the parts that came when a node is lost in the middle, and says so', async () => {
+    const { clock, network, node, log } = world()
+    let parts = 0
+    network.fate = ({ kind }) => (kind === 'answer' && ++parts > 2 ? 'drop' : 'deliver')
+    node('ben', { surrender: async () => ({ journal: orders(5_000), position: { epoch: 3, seq: 5_000 }, batch: 5 }) })
+    const { neighbours } = node('ana')
+
+    const surrendering = neighbours.surrender(drop, 300)
+    await clock.advance(300)
+    await clock.advance(5_000)
+
+    expect((await surrendering)[0]?.journal).toHaveLength(4_000)
     expect(log.events).toContain('surrender.incomplete')
   })
 
