@@ -92,6 +92,7 @@ import { watchStoreSettings } from './store-settings.ts'
 import { readCertificate } from './transports/certificate.ts'
 import { watchCertificate } from './transports/certificate-watch.ts'
 import { RenewableApp } from './transports/edge-app.ts'
+import { Heartbeat } from './transports/heartbeat.ts'
 import { Http } from './transports/http.ts'
 import { nativeBroadcaster, serveNative } from './transports/native.ts'
 import { allOf } from './transports/peer.ts'
@@ -292,7 +293,8 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   const { addresses, rest, door } = admission
   const { httpsOnly, origins } = config
   const sockets = { gateway, log, origins, httpsOnly, door: { keeper: door, addresses } }
-  serveNative(app, sockets)
+  const heartbeat = new Heartbeat(clock)
+  serveNative(app, { ...sockets, heartbeat })
   const { fanout } = stores
   const socketIo = fanout && serveSocketIo(app, { ...sockets, pollers, fanout })
   const http = new Http({
@@ -305,6 +307,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   loopDelay.start()
   hub.start()
   roll.start()
+  heartbeat.start()
   if (config.metrics !== undefined) ears.push(await exposeMetrics(meter, config.metrics, log))
   const listener = await app.listen(config.host, config.port)
   if (config.tls !== undefined) ears.push(watchCertificate({ files: config.tls, app, clock, log }))
@@ -315,6 +318,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     url,
     stop: () => {
       loopDelay.stop()
+      heartbeat.stop()
       return stopInOrder(
         {
           ...{
