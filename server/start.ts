@@ -56,6 +56,7 @@ import { KeptAnswers } from './api/kept-answers.ts'
 import { pictureRoutes } from './api/pictures.ts'
 import { apiRoutes } from './api/routes.ts'
 import { WaitingBuyers } from './api/settlements.ts'
+import { watchHalves } from './bus-halves.ts'
 import type { Config } from './config.ts'
 import { connectAll } from './dependencies.ts'
 import { Health } from './health.ts'
@@ -202,12 +203,16 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   const rooms = meteredRooms(router, meter)
   ears.push(serveNeighbours(wire, self))
   members.start()
+  const rollCall = new RedisRollCall(leaseRedis, prefix, () => clock.nowMs())
   const reach: Reach = new Reach({
-    ...{ roll: new RedisRollCall(leaseRedis, prefix, () => clock.nowMs()), clock, log, node },
+    ...{ roll: rollCall, clock, log, node },
     unheardMs: () => members.unheardMs,
     giveUp: () => directory.giveUp(),
     sendAway: () => void roll.sendAway(SEND_AWAY_WITHIN_MS),
   })
+  ears.push(
+    watchHalves({ roll: rollCall, node, live: () => members.live(), unheardMs: () => members.unheardMs, log, clock }),
+  )
   const agenda = new Agenda({ ...{ book, leases, directory, preferred, clock, node, log } })
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
   const debts = new Debts({ book: stock, rooms, clock, log })
