@@ -247,6 +247,8 @@ export interface RollCall {
   left(node: NodeId): Promise<void>
   /** Whether another node was here within the last `withinMs`. */
   anyOther(node: NodeId, withinMs: number): Promise<boolean>
+  /** Which they are. */
+  others(node: NodeId, withinMs: number): Promise<NodeId[]>
 }
 
 // --- the drop book: Postgres, as a room sees it ------------------------------------------------------------------------

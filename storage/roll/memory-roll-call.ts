@@ -19,11 +19,19 @@ export class MemoryRollCall implements RollCall {
   }
 
   async anyOther(node: NodeId, withinMs: number): Promise<boolean> {
-    const sinceMs = this.#nowMs() - withinMs
-    return [...this.#hereAtMs].some(([one, atMs]) => one !== node && atMs >= sinceMs)
+    return this.#others(node, withinMs).length > 0
+  }
+
+  async others(node: NodeId, withinMs: number): Promise<NodeId[]> {
+    return this.#others(node, withinMs)
   }
 
   wipe(): void {
     this.#hereAtMs.clear()
+  }
+
+  #others(node: NodeId, withinMs: number): NodeId[] {
+    const sinceMs = this.#nowMs() - withinMs
+    return [...this.#hereAtMs].filter(([one, atMs]) => one !== node && atMs >= sinceMs).map(([one]) => one)
   }
 }

@@ -3,7 +3,7 @@
  *
  * Moments are by the drop clock, which all nodes take from this Redis. Who was not here for a minute is forgotten.
  */
-import type { NodeId } from '../../protocol/ids.ts'
+import { isNodeId, type NodeId } from '../../protocol/ids.ts'
 import type { RollCall } from '../../rooms/ports.ts'
 import type { RedisConnection } from '../redis.ts'
 
@@ -35,8 +35,12 @@ export class RedisRollCall implements RollCall {
   }
 
   async anyOther(node: NodeId, withinMs: number): Promise<boolean> {
+    return (await this.others(node, withinMs)).length > 0
+  }
+
+  async others(node: NodeId, withinMs: number): Promise<NodeId[]> {
     const sinceMs = Math.round(this.#nowMs() - withinMs)
     const here = await this.#redis.call((redis) => redis.zrangebyscore(this.#key, sinceMs, '+inf'))
-    return here.some((one) => one !== node)
+    return here.filter((one): one is NodeId => isNodeId(one) && one !== node)
   }
 }

@@ -3,7 +3,7 @@ import { beforeEach, expect, it } from 'vitest'
 import type { RollCall } from '../../rooms/ports.ts'
 import { nodeOf } from '../builders/people.ts'
 
-const [ana, ben] = [nodeOf('ana'), nodeOf('ben')]
+const [ana, ben, cleo] = [nodeOf('ana'), nodeOf('ben'), nodeOf('cleo')]
 
 export function rollCallContract(make: () => { roll: RollCall; passMs(ms: number): void }): void {
   let roll: RollCall
@@ -40,5 +40,12 @@ export function rollCallContract(make: () => { roll: RollCall; passMs(ms: number
 
     expect(await roll.anyOther(ana, 1_000)).toBe(false)
     expect(await roll.anyOther(ben, 1_000)).toBe(true)
+  })
+
+  it('[OO3] names the others', async () => {
+    for (const node of [ana, ben, cleo]) await roll.here(node)
+
+    expect((await roll.others(ana, 1_000)).sort()).toEqual([ben, cleo])
+    expect(await roll.others(nodeOf('dora'), 1_000)).toHaveLength(3)
   })
 }
