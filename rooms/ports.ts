@@ -245,9 +245,7 @@ export interface RollCall {
   here(node: NodeId): Promise<void>
   /** It takes none any more. */
   left(node: NodeId): Promise<void>
-  /** Whether another node was here within the last `withinMs`. */
-  anyOther(node: NodeId, withinMs: number): Promise<boolean>
-  /** Which they are. */
+  /** The other nodes that were here within the last `withinMs`. */
   others(node: NodeId, withinMs: number): Promise<NodeId[]>
 }
 
