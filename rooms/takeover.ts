@@ -35,8 +35,6 @@ export type Takeover =
   | { took: 'room'; start: RoomStart; how: 'adopted' | 'rebuilt' }
   | { took: 'nothing'; why: 'elsewhere' | 'unknown' }
 
-/** Rebuilds in which Redis went back in time, one after the other: from such a one nobody can sell now. */
-const FORGOTTEN_MAX = 3
 const SURRENDER_MS = 300
 /** When Redis has lost the room, the last owner's journal is worth a longer wait. */
 const SURRENDER_LOST_MS = 1_000
@@ -47,23 +45,6 @@ const ELSEWHERE: Takeover = { took: 'nothing', why: 'elsewhere' }
 
 /** The caller holds the lease. `own`: what this node itself remembers of the drop. Throws when a store cannot answer. */
 export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrendered): Promise<Takeover> {
-  let remembered = own
-  for (let forgotten = 0; forgotten < FORGOTTEN_MAX; forgotten += 1) {
-    const takeover = await takeOnce(world, drop, remembered)
-    if (takeover.took !== 'forgotten') return takeover
-
-    world.log.warn('takeover.redis_lost', { drop, while: 'rebuilding' })
-    // All journals are in Postgres now, and nobody has sold from that room, for nobody else has this epoch. A seq that it
-    // cannot have makes the next one build it anew.
-    remembered = { journal: [], position: { epoch: takeover.epoch, seq: 1 }, batch: 1 }
-  }
-  await leaveNoRoom(world, drop)
-  throw new Fault('unavailable', { drop, lost: 'ledger' })
-}
-
-type Attempt = Takeover | { took: 'forgotten'; epoch: number }
-
-async function takeOnce(world: TakeoverWorld, drop: DropId, own: Surrendered): Promise<Attempt> {
   const taken = await world.book.take(drop, world.node)
   if (taken === undefined) return { took: 'nothing', why: 'unknown' }
 
@@ -71,7 +52,7 @@ async function takeOnce(world: TakeoverWorld, drop: DropId, own: Surrendered): P
   const known: Known[] = [{ position: taken.watermark, batch: 0 }, ...memories]
 
   const found = await world.ledger.read(drop)
-  const isWhole = found !== undefined && !known.some((one) => isBehind(found, one))
+  const isWhole = found !== undefined && found.epoch >= taken.minEpoch && !known.some((one) => isBehind(found, one))
   if (isWhole && (await hasOrders(world, drop, memories))) return adopt(world, drop, taken)
 
   // A drop that never had an owner has no room yet: nothing was lost.
@@ -138,26 +119,21 @@ async function anew(
   taken: Taken,
   memories: readonly Surrendered[],
   found: RoomState | undefined,
-): Promise<Attempt> {
+): Promise<Takeover> {
   const made = await rebuild(world, drop, taken, memories, found)
   if (made.rebuilt === 'refused') return notOpened(world, drop, made.answer)
-  if (made.rebuilt === 'room') {
-    return {
-      took: 'room',
-      how: 'rebuilt',
-      start: { drop, state: made.state, unwritten: [], lowStockAt: taken.lowStockAt },
-    }
-  }
-  return { took: 'forgotten', epoch: taken.epoch }
-}
 
-/** The last one has forgotten its orders, and whoever comes next could not see that. */
-async function leaveNoRoom({ book, ledger, node }: TakeoverWorld, drop: DropId): Promise<void> {
-  const taken = await book.take(drop, node)
-  if (taken !== undefined) await ledger.clear(drop, taken.epoch, node)
+  return {
+    took: 'room',
+    how: 'rebuilt',
+    start: { drop, state: made.state, unwritten: [], lowStockAt: taken.lowStockAt },
+  }
 }
 
 function notOpened(world: TakeoverWorld, drop: DropId, answer: OpenAnswer['answer']): Takeover {
+  // There is no room, so whoever tries again builds one.
+  if (answer === 'forgotten')
+    throw new Fault('unavailable', { dependency: 'redis', why: 'forgot what it was loaded with' })
   world.log.warn('takeover.given_up', { drop, answer })
   return ELSEWHERE
 }
