@@ -4,7 +4,7 @@ import type { OrderId } from '../../protocol/ids.ts'
 import { comparePositions, formatPosition, laterPosition } from '../../protocol/position.ts'
 import type { RoomState } from '../../rooms/ports.ts'
 import type { Book, Units } from './book.ts'
-import type { LogWalk } from './log-walk.ts'
+import type { LogWalk, Unwritten } from './log-walk.ts'
 
 export const AUDIT_RULES = {
   I1: 'of no item more is sold than there is, in either store',
@@ -43,7 +43,7 @@ export function soldIsConfirmed({ items }: Book): Finding {
   return finding('I2', wrong, `${figures.confirmed} units confirmed`, figures)
 }
 
-export function unitsAreKept(book: Units, walk: LogWalk, room: RoomState | undefined): Finding {
+export function unitsAreKept(book: Units, walk: Unwritten, room: RoomState | undefined): Finding {
   const total = sum(book.items, 'total')
   const sold = sum(book.items, 'sold')
   if (room === undefined) {
@@ -122,7 +122,7 @@ export function doneOnce({ ops }: Book, walk: LogWalk, unknown: readonly string[
 }
 
 /** A room that has just been taken over stands at seq 0, before anything of its epoch is in the log. */
-function isReached(room: RoomState, walk: LogWalk, book: Units): boolean {
+function isReached(room: RoomState, walk: Unwritten, book: Units): boolean {
   return room.seq === 0 || comparePositions(room, laterPosition(walk.last, book.watermark)) <= 0
 }
 

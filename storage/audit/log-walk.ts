@@ -9,13 +9,18 @@ import { OF_A_RESTOCK, parseLines } from '../../protocol/lines.ts'
 import { comparePositions, formatPosition, ORIGIN, type Position } from '../../protocol/position.ts'
 import type { Entry, Ledger } from '../../rooms/ports.ts'
 
-export interface LogWalk {
-  entries: number
-  /** Later than the watermark. */
+/** What Postgres does not have yet. */
+export interface Unwritten {
+  /** Entries. */
   unwritten: number
   unwrittenUnits: Map<Sku, number>
   /** Units that went into the stock since, which Postgres may have had or not when it was read. */
   unwrittenReturns: Map<Sku, number>
+  last: Position
+}
+
+export interface LogWalk extends Unwritten {
+  entries: number
   /** Where an entry does not follow the one before it. */
   gaps: string[]
   /** The restocks and releases of the log by their op ids, and how many came more than once. */
@@ -23,38 +28,38 @@ export interface LogWalk {
   repeatedOps: number
   /** Keys under which the log has orders of different ids. */
   sharedKeys: number
-  last: Position
 }
 
 const PAGE = 1_000
 
-/** What Postgres does not have yet, and nothing else of the log. */
-export function walkUnwritten(ledger: Pick<Ledger, 'entries'>, drop: DropId, watermark: Position): Promise<LogWalk> {
-  return walkFrom(ledger, drop, { from: watermark, watermark, minEpoch: 0, written: async () => undefined })
+/**
+ * Adds up what is later than the watermark, and remembers nothing of it: after Postgres was away that may be hundreds of
+ * thousands of entries, and a node does this while it writes them.
+ */
+export async function walkUnwritten(
+  ledger: Pick<Ledger, 'entries'>,
+  drop: DropId,
+  watermark: Position,
+): Promise<Unwritten> {
+  const sum: Unwritten = { unwritten: 0, unwrittenUnits: new Map(), unwrittenReturns: new Map(), last: watermark }
+  for (;;) {
+    const page = await ledger.entries(drop, sum.last, PAGE)
+    for (const entry of page) count(sum, entry)
+    sum.last = page.at(-1)?.position ?? sum.last
+    if (page.length < PAGE) return sum
+  }
 }
 
 /** `written` is given the ids of orders up to the watermark, a page at a time, so that they can be looked for. */
-export function walkLog(
+export async function walkLog(
   ledger: Pick<Ledger, 'entries'>,
   drop: DropId,
   watermark: Position,
   minEpoch: number,
   written: (orderIds: OrderId[]) => Promise<void>,
 ): Promise<LogWalk> {
-  return walkFrom(ledger, drop, { from: ORIGIN, watermark, minEpoch, written })
-}
-
-interface Way {
-  from: Position
-  watermark: Position
-  minEpoch: number
-  written(orderIds: OrderId[]): Promise<void>
-}
-
-async function walkFrom(ledger: Pick<Ledger, 'entries'>, drop: DropId, way: Way): Promise<LogWalk> {
-  const { watermark, minEpoch, written } = way
   const walk: LogWalk = {
-    ...{ entries: 0, unwritten: 0, unwrittenUnits: new Map(), gaps: [], sharedKeys: 0, last: way.from },
+    ...{ entries: 0, unwritten: 0, unwrittenUnits: new Map(), gaps: [], sharedKeys: 0, last: ORIGIN },
     ...{ unwrittenReturns: new Map(), ops: new Set(), repeatedOps: 0 },
   }
   const orderOf = new Map<string, OrderId>()
@@ -95,11 +100,11 @@ function follows(position: Position, previous: Position): boolean {
   return position.epoch > previous.epoch && position.seq === 1
 }
 
-function count(walk: LogWalk, entry: Entry): void {
-  walk.unwritten += 1
+function count(sum: Unwritten, entry: Entry): void {
+  sum.unwritten += 1
   if (entry.kind === 'phase') return
 
-  const units = entry.kind === 'order' ? walk.unwrittenUnits : walk.unwrittenReturns
+  const units = entry.kind === 'order' ? sum.unwrittenUnits : sum.unwrittenReturns
   for (const { sku, qty } of parseLines(entry.lines, entry.kind === 'restock' ? OF_A_RESTOCK : undefined) ?? []) {
     units.set(sku, (units.get(sku) ?? 0) + qty)
   }
