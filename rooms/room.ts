@@ -39,7 +39,7 @@ export interface RoomLimits extends MailboxLimits {
   newsIntervalMs: number
 }
 
-export const ROOM_LIMITS: RoomLimits = { capacity: 20_000, batchMax: 256, journalMax: 200_000, newsIntervalMs: 100 }
+export const ROOM_LIMITS: RoomLimits = { capacity: 20_000, batchMax: 256, journalMax: 400_000, newsIntervalMs: 100 }
 
 export interface RoomWorld {
   ledger: Ledger

@@ -23,7 +23,7 @@ async function order(world: RoomWorld, node: WorldNode, drop: DropId, who: strin
 }
 
 describe('a word about the phase', () => {
-  it('[FF16] holds at once, and is told as applied when Postgres has it', async () => {
+  it('[FF18] holds at once, and is told as applied when Postgres has it', async () => {
     const { world, drop, a } = await twoNodes()
     const goOn = world.hold('book', 'write')
 
@@ -37,7 +37,7 @@ describe('a word about the phase', () => {
     expect(heard).toMatchObject([{ done: 'applied', phase: 'paused' }])
   })
 
-  it('[FF16] is pending for whoever waits too long or is one too many, and asking again is answered with it', async () => {
+  it('[FF18] is pending for whoever waits too long or is one too many, and asking again is answered with it', async () => {
     const { world, drop, a } = await twoNodes()
     const goOn = world.hold('book', 'write')
     const first = say(a, drop, 'pause')
@@ -57,7 +57,7 @@ describe('a word about the phase', () => {
     expect(told.length).toBeGreaterThan(0)
   })
 
-  it('[FF16] keeps nobody waiting who asked for units: Postgres had those first', async () => {
+  it('[FF18] keeps nobody waiting who asked for units: Postgres had those first', async () => {
     const { world, drop, a } = await twoNodes()
     const more = [{ sku: sku('shoe'), qty: 5 }]
     await world.book.restock(drop, 'more', more)
@@ -69,7 +69,7 @@ describe('a word about the phase', () => {
     expect(await reply).toMatchObject({ done: 'applied' })
   })
 
-  it('[FF16] is not taken back by a node that dies and a Redis that forgets', async () => {
+  it('[FF18] is not taken back by a node that dies and a Redis that forgets', async () => {
     const { world, drop, a, b } = await twoNodes()
     const image = world.memoryLedger.image()
     const heard = say(a, drop, 'pause')
@@ -83,7 +83,7 @@ describe('a word about the phase', () => {
     expect(await order(world, b, drop, 'ana')).toBe('paused')
   })
 
-  it('[FF16] that its room could not write is pending, and the next owner is asked', async () => {
+  it('[FF18] that its room could not write is pending, and the next owner is asked', async () => {
     const { world, drop, a, b } = await twoNodes()
     const goOn = world.hold('book', 'write')
     const heard = say(a, drop, 'pause')
