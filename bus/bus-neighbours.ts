@@ -5,6 +5,7 @@
  * spoken instead of waiting out its time. But only if it knows who is live: a node that has just come, or was cut off,
  * waits the full time, for the node it does not know yet may be the one with the journal.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { packBody } from '../protocol/codec.ts'
 import { type DropId, isDropId, isNodeId, type NodeId } from '../protocol/ids.ts'
 import type { Log, Neighbours, Surrendered } from '../rooms/ports.ts'
@@ -18,6 +19,11 @@ export interface LiveNodes {
   live(): readonly NodeId[]
   readonly knowsEveryone: boolean
 }
+
+/** As long as a node may take over 400,000 orders. */
+const LONG_JOURNAL_MS = 5_000
+/** Of a journal, one after the other: as many as take some milliseconds. */
+const PARTS_A_TURN = 4
 
 export interface NeighboursWorld {
   bus: Bus
@@ -53,21 +59,27 @@ export class BusNeighbours implements Neighbours {
   }
 
   async surrender(drop: DropId, waitMs: number): Promise<Surrendered[]> {
-    const { bus, subjects, node, log } = this.#world
-    const parts = new SurrenderedParts(drop, log)
+    const parts = new SurrenderedParts(drop, this.#world.log)
     const allSpoke = () => {
       if (!this.#members.knowsEveryone) return false
-      return this.#members.live().every((other) => other === node || parts.isComplete(other))
+      return this.#members.live().every((other) => other === this.#world.node || parts.isComplete(other))
     }
     if (allSpoke()) return []
 
+    await this.#gather(parts, waitMs, allSpoke)
+    // Whoever has begun to answer is not silent: a long journal takes its time, and half of it is half of the promises.
+    if (!parts.areWhole) await this.#gather(parts, LONG_JOURNAL_MS, () => parts.areWhole)
+    return parts.all()
+  }
+
+  async #gather(parts: SurrenderedParts, waitMs: number, enough: () => boolean): Promise<void> {
+    const { bus, subjects, node } = this.#world
     let read = 0
-    await bus.askMany(subjects.surrender, packBody({ drop, from: node }), waitMs, (answers) => {
+    await bus.askMany(subjects.surrender, packBody({ drop: parts.drop, from: node }), waitMs, (answers) => {
       for (const answer of answers.slice(read)) parts.add(subjects.surrender, answer)
       read = answers.length
-      return allSpoke()
+      return enough()
     })
-    return parts.all()
   }
 
   async wake(node: NodeId, drop: DropId, waitMs: number): Promise<void> {
@@ -89,7 +101,13 @@ export function serveNeighbours(world: NeighboursWorld, self: Neighbourly): Subs
     const { drop } = question
     void failing('surrender', drop, async () => {
       const surrendered = await self.surrender(drop)
-      for (const part of writeSurrendered(drop, node, surrendered)) delivery.respond(part)
+      let sent = 0
+      for (const part of writeSurrendered(drop, node, surrendered)) {
+        delivery.respond(part)
+        sent += 1
+        // Three minutes of a drop are two hundred parts, and this node has other rooms with leases to keep.
+        if (sent % PARTS_A_TURN === 0) await nextTurn()
+      }
     })
   })
 

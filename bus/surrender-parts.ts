@@ -13,7 +13,8 @@ import { fieldsOf, isWhole, readBody, readPosition } from './reading.ts'
 
 const ENTRIES_MAX = 2_000
 const BYTES_MAX = 512 * 1024
-const PARTS_MAX = 1_000
+/** More than the longest journal of the longest orders has. */
+const PARTS_MAX = 2_000
 /** What an order takes besides its key and its lines; the lines of sixteen SKUs can be a thousand characters. */
 const ENTRY_BYTES = 140
 
@@ -28,35 +29,41 @@ interface Part {
   unreadable: number
 }
 
-/** One body for each part, and one at least: to have nothing is an answer too. */
-export function writeSurrendered(drop: DropId, node: NodeId, { journal, position, batch }: Surrendered): Uint8Array[] {
+/** One body for each part, and one at least: to have nothing is an answer too. Each is made when it is asked for. */
+export function* writeSurrendered(
+  drop: DropId,
+  node: NodeId,
+  { journal, position, batch }: Surrendered,
+): Generator<Uint8Array, void> {
+  const { epoch, seq } = position
   const parts = inParts(journal)
-  return parts.map((entries, at) => {
-    const { epoch, seq } = position
-    return packBody({ drop, node, at, of: parts.length, epoch, seq, batch, entries: entries.map(writeEntry) })
-  })
+  for (const [at, entries] of parts.entries()) {
+    yield packBody({ drop, node, at, of: parts.length, epoch, seq, batch, entries: entries.map(writeEntry) })
+  }
 }
 
 /** Puts the parts of many nodes together, in whatever order and however often they come. */
 export class SurrenderedParts {
-  readonly #drop: DropId
+  readonly drop: DropId
   readonly #log: Log
   readonly #byNode = new Map<NodeId, { of: number; position: Position; batch: number; parts: Map<number, Entry[]> }>()
 
   constructor(drop: DropId, log: Log) {
-    this.#drop = drop
+    this.drop = drop
     this.#log = log
   }
 
   add(subject: string, body: Uint8Array): void {
     const part = readBody(subject, body, readPart, this.#log)
-    if (part === undefined || part.drop !== this.#drop) return
+    if (part === undefined || part.drop !== this.drop) return
     if (part.unreadable > 0) {
       this.#log.error('surrender.unreadable', { drop: part.drop, node: part.node, entries: part.unreadable })
     }
 
     const { of, position, batch } = part
     const known = this.#byNode.get(part.node) ?? { of, position, batch, parts: new Map<number, Entry[]>() }
+    // Asked twice, a node may remember more.
+    known.of = Math.max(known.of, of)
     known.parts.set(part.at, part.entries)
     this.#byNode.set(part.node, known)
   }
@@ -66,11 +73,16 @@ export class SurrenderedParts {
     return known !== undefined && known.parts.size >= known.of
   }
 
+  /** Whether everybody who has begun is done. */
+  get areWhole(): boolean {
+    return [...this.#byNode.keys()].every((node) => this.isComplete(node))
+  }
+
   /** What came, also of nodes that were cut off in the middle: each entry is true by itself. Nodes without memory are left out. */
   all(): Surrendered[] {
     const all: Surrendered[] = []
     for (const [node, { of, position, batch, parts }] of this.#byNode) {
-      if (parts.size < of) this.#log.error('surrender.incomplete', { drop: this.#drop, node, parts: parts.size, of })
+      if (parts.size < of) this.#log.error('surrender.incomplete', { drop: this.drop, node, parts: parts.size, of })
       const journal = [...parts].sort(([a], [b]) => a - b).flatMap(([, entries]) => entries)
       if (journal.length > 0 || comparePositions(position, ORIGIN) > 0) all.push({ journal, position, batch })
     }

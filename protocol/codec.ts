@@ -36,6 +36,22 @@ export function unpackBody(body: Uint8Array): unknown {
   }
 }
 
+// --- for oneself -------------------------------------------------------------------------------------------------------
+
+// Records: what the fields are called is said once a page, not once an item.
+const keeper = new Packr({ useRecords: true })
+const finder = new Unpackr({ useRecords: true, int64AsType: 'number' })
+
+/** Many things of few shapes, put away by this process for itself. Bytes of their own: a view would keep its whole pool. */
+export function packPage(items: readonly unknown[]): Uint8Array {
+  return new Uint8Array(keeper.pack(items))
+}
+
+/** Nothing is checked: only what `packPage` made in this process. */
+export function unpackPage<Item>(page: Uint8Array): Item[] {
+  return finder.unpack(page)
+}
+
 // --- from a client -----------------------------------------------------------------------------------------------------
 
 export const FRAME_BYTES_MAX = 4096

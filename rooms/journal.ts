@@ -10,6 +10,7 @@
  */
 import type { NodeId } from '../protocol/ids.ts'
 import { comparePositions, formatPosition } from '../protocol/position.ts'
+import { PackedLine } from './packed-line.ts'
 import type { Entry } from './ports.ts'
 
 /** `via`: the node whose socket placed the order, when this owner was the one who accepted it. */
@@ -18,18 +19,20 @@ export interface Noted {
   via?: NodeId
 }
 
+/** Healthy rooms have far fewer entries than this. */
+const LOOSE_MAX = 4_096
+
 export class Journal {
   readonly #capacity: number
-  #noted: Noted[] = []
-  #head = 0
+  readonly #noted = new PackedLine<Noted>(LOOSE_MAX)
 
   constructor(capacity: number, entries: readonly Entry[] = []) {
     this.#capacity = capacity
-    this.#noted = entries.map((entry) => ({ entry }))
+    for (const entry of entries) this.note(entry)
   }
 
   get size(): number {
-    return this.#noted.length - this.#head
+    return this.#noted.length
   }
 
   get full(): boolean {
@@ -42,20 +45,16 @@ export class Journal {
 
   /** The oldest, at most `max`. */
   first(max: number): Noted[] {
-    return this.#noted.slice(this.#head, this.#head + max)
+    return this.#noted.first(max)
   }
 
   /** Forgets the `count` oldest: Postgres has them. */
   forget(count: number): void {
-    this.#head += count
-    if (this.#head < 1024 && this.#head < this.#noted.length) return
-
-    this.#noted = this.#noted.slice(this.#head)
-    this.#head = 0
+    this.#noted.drop(count)
   }
 
   all(): Noted[] {
-    return this.#noted.slice(this.#head)
+    return this.#noted.all()
   }
 }
 

@@ -4,16 +4,20 @@ import { readEntry, writeEntry } from '../bus/entries.ts'
 import { MemoryBus } from '../bus/memory-bus.ts'
 import { MemoryNetwork } from '../bus/memory-network.ts'
 import { subjects } from '../bus/subjects.ts'
+import { SurrenderedParts, writeSurrendered } from '../bus/surrender-parts.ts'
 import { packBody, unpackBody } from '../protocol/codec.ts'
 import type { NodeId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
 import { ORIGIN } from '../protocol/position.ts'
 import type { Entry, OrderEntry, Surrendered } from '../rooms/ports.ts'
+import { ROOM_LIMITS } from '../rooms/room.ts'
 import { HandClock, settled } from './builders/hand-clock.ts'
-import { ask, buyer, dropOf, lines, nodeOf } from './builders/people.ts'
+import { ask, buyer, dropOf, keyOf, lines, nodeOf } from './builders/people.ts'
 import { notedLog } from './contracts/bus-log.ts'
 
 const drop = dropOf('shoe')
+/** The longest lines that an order may have. */
+const SIXTEEN = Object.fromEntries(Array.from({ length: 16 }, (_, at) => [`${'x'.repeat(62)}${at + 10}`, 1_000]))
 const NOTHING: Surrendered = { journal: [], position: ORIGIN, batch: 0 }
 
 function world() {
@@ -124,8 +128,7 @@ describe('a surrender', () => {
 
   it('[B17] carries a journal of any size in messages that NATS takes, whole and in order', async () => {
     const { network, names, node } = world()
-    const sixteen = Object.fromEntries(Array.from({ length: 16 }, (_, at) => [`${'x'.repeat(62)}${at + 10}`, 1_000]))
-    const journal = [...orders(4_500), ...orders(3_000, sixteen)]
+    const journal = [...orders(4_500), ...orders(3_000, SIXTEEN)]
     const sizes: number[] = []
     network.fate = ({ kind, subject, body }) => {
       if (kind === 'answer' && subject === names.surrender) sizes.push(body.length)
@@ -141,17 +144,71 @@ describe('a surrender', () => {
     expect(Math.max(...sizes)).toBeLessThan(1_000_000)
   })
 
-  it('[B17] keeps the parts that came when a node is lost in the middle, and says so', async () => {
-    const { clock, network, node, log } = world()
+  it('[FF16] reads as many parts as the longest journal of a room has, of the longest orders', () => {
+    const some = orders(2_000, SIXTEEN).map((order) => ({ ...order, key: keyOf('k'.repeat(64)) }))
+    const parts = [...writeSurrendered(drop, nodeOf('ben'), { journal: some, position: ORIGIN, batch: 0 })]
+    const of = parts.length * (ROOM_LIMITS.journalMax / some.length)
+    const read = new SurrenderedParts(drop, notedLog())
+
+    const entries = some.slice(0, 1).map(writeEntry)
+    read.add('s', packBody({ drop, node: 'ben', at: of - 1, of, epoch: 3, seq: 1, entries }))
+
+    expect(of).toBeGreaterThan(1_000)
+    expect(read.all()[0]?.journal).toEqual(some.slice(0, 1))
+  })
+
+  it('[FF16] gives up a long journal in turns, and does other things in between', async () => {
+    const { network, names, node } = world()
+    const partsByTurn = new Map<number, number>()
+    let turn = 0
+    let isOver = false
+    const count = () => {
+      turn += 1
+      if (!isOver) setImmediate(count)
+    }
+    count()
+    network.fate = ({ kind, subject }) => {
+      if (kind === 'answer' && subject === names.surrender) partsByTurn.set(turn, (partsByTurn.get(turn) ?? 0) + 1)
+      return 'deliver'
+    }
+    const journal = orders(28_000)
+    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 28_000 }, batch: 5 }) })
+    const { neighbours } = node('ana')
+
+    const [surrendered] = await neighbours.surrender(drop, 300)
+    isOver = true
+
+    expect(surrendered?.journal).toHaveLength(28_000)
+    expect(partsByTurn.size).toBeGreaterThan(3)
+  })
+
+  it('[FF16] waits longer for whoever has begun to give up a journal than for the silent', async () => {
+    const { clock, network, node } = world()
     let parts = 0
     network.fate = ({ kind }) => (kind === 'answer' && ++parts === 2 ? 'drop' : 'deliver')
-    node('ben', { surrender: async () => ({ journal: orders(5_000), position: { epoch: 3, seq: 5_000 }, batch: 5 }) })
+    const journal = orders(5_000)
+    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 5_000 }, batch: 5 }) })
+    node('joe', { surrender: () => new Promise(() => undefined) })
     const { neighbours } = node('ana')
 
     const surrendering = neighbours.surrender(drop, 300)
     await clock.advance(300)
 
-    expect((await surrendering)[0]?.journal).toHaveLength(3_000)
+    expect(await surrendering).toEqual([{ journal, position: { epoch: 3, seq: 5_000 }, batch: 5 }])
+  })
+
+  it('[B17] keeps the parts that came when a node is lost in the middle, and says so', async () => {
+    const { clock, network, node, log } = world()
+    let parts = 0
+    network.fate = ({ kind }) => (kind === 'answer' && ++parts > 2 ? 'drop' : 'deliver')
+    node('ben', { surrender: async () => ({ journal: orders(5_000), position: { epoch: 3, seq: 5_000 }, batch: 5 }) })
+    const { neighbours } = node('ana')
+
+    const surrendering = neighbours.surrender(drop, 300)
+    await clock.advance(300)
+    await clock.advance(5_000)
+
+    expect((await surrendering)[0]?.journal).toHaveLength(4_000)
     expect(log.events).toContain('surrender.incomplete')
   })
 

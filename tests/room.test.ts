@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
 import { controlOf } from '../rooms/drop.ts'
 import type { Ledger } from '../rooms/ports.ts'
+import type { RoomLimits } from '../rooms/room.ts'
 import { START_MS } from './builders/hand-clock.ts'
 import { ask, dropOf, keyOf, sku } from './builders/people.ts'
 import { RoomWorld } from './builders/room-world.ts'
@@ -9,8 +10,9 @@ import { RoomWorld } from './builders/room-world.ts'
 const names = (count: number) => Array.from({ length: count }, (_, n) => `fan ${n}`)
 
 /** A node that already runs the drop. */
-async function selling(spec: Parameters<RoomWorld['addDrop']>[1] = {}) {
+async function selling(spec: Parameters<RoomWorld['addDrop']>[1] = {}, limits: Partial<RoomLimits> = {}) {
   const world = new RoomWorld()
+  world.limits = { ...world.limits, ...limits }
   const drop = world.addDrop(dropOf('one'), spec)
   const node = world.node('n1')
   const waking = node.directory.wake(drop)
@@ -181,6 +183,38 @@ describe('a room', () => {
 
     expect(verdicts).toEqual(Array(10).fill('accepted'))
     expect(world.book.read(drop).orders.size).toBe(10)
+  })
+
+  it('[FF14] writes and confirms each of thousands of orders that gathered while Postgres was away', async () => {
+    const many = 5_500
+    const { world, drop, node } = await selling({ items: [{ sku: sku('shoe'), total: many }] })
+    world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
+
+    const claims = names(many).map((name) => ask(drop, name))
+    const replies = claims.map((claim) => node.order(drop, claim))
+    await world.clock.advance(1_000)
+    const verdicts = (await Promise.all(replies)).map((reply) => reply.verdict)
+    world.book.refuse()
+    await world.clock.advance(2_000)
+
+    expect(verdicts).toEqual(Array(many).fill('accepted'))
+    expect(world.sold(drop)).toBe(many)
+    expect(world.settled.map((one) => one.orderId)).toEqual(claims.map((claim) => claim.orderId))
+  })
+
+  it('[FF17] says pending when it remembers as much as it may, and sells on when Postgres has some of it', async () => {
+    const { world, drop, order } = await selling({}, { journalMax: 3 })
+    world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
+
+    const verdicts = []
+    for (const name of names(5)) verdicts.push((await order(name)).verdict)
+    world.book.refuse()
+    await world.clock.advance(2_000)
+    const later = await order('fan 4')
+
+    expect(verdicts).toEqual(['accepted', 'accepted', 'accepted', 'pending', 'pending'])
+    expect(later.verdict).toBe('accepted')
+    expect(world.book.read(drop).orders.size).toBe(4)
   })
 })
 

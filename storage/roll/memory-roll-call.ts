@@ -18,20 +18,12 @@ export class MemoryRollCall implements RollCall {
     this.#hereAtMs.delete(node)
   }
 
-  async anyOther(node: NodeId, withinMs: number): Promise<boolean> {
-    return this.#others(node, withinMs).length > 0
-  }
-
   async others(node: NodeId, withinMs: number): Promise<NodeId[]> {
-    return this.#others(node, withinMs)
+    const sinceMs = this.#nowMs() - withinMs
+    return [...this.#hereAtMs].filter(([one, atMs]) => one !== node && atMs >= sinceMs).map(([one]) => one)
   }
 
   wipe(): void {
     this.#hereAtMs.clear()
-  }
-
-  #others(node: NodeId, withinMs: number): NodeId[] {
-    const sinceMs = this.#nowMs() - withinMs
-    return [...this.#hereAtMs].filter(([one, atMs]) => one !== node && atMs >= sinceMs).map(([one]) => one)
   }
 }

@@ -34,10 +34,6 @@ export class RedisRollCall implements RollCall {
     await this.#redis.call((redis) => redis.zrem(this.#key, node))
   }
 
-  async anyOther(node: NodeId, withinMs: number): Promise<boolean> {
-    return (await this.others(node, withinMs)).length > 0
-  }
-
   async others(node: NodeId, withinMs: number): Promise<NodeId[]> {
     const sinceMs = Math.round(this.#nowMs() - withinMs)
     const here = await this.#redis.call((redis) => redis.zrangebyscore(this.#key, sinceMs, '+inf'))

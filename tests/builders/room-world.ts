@@ -46,6 +46,8 @@ export class RoomWorld {
   readonly settled: Settled[] = []
   /** What the nodes talk to; a test may put a faulty one in front of the memory ledger. */
   ledger: Ledger = this.memoryLedger
+  /** Of the rooms of a node that starts from now on. */
+  limits = ROOM_LIMITS
   /** How often a buyer may order on a node that starts from now on; each node counts for itself. */
   pace: (() => BuyerPace) | undefined
 
@@ -150,7 +152,7 @@ export class WorldNode {
       log,
       node,
       postbox,
-      limits: ROOM_LIMITS,
+      limits: world.limits,
       pace: world.pace?.(),
       rooms: () => this.router,
       preferred: (drop) => this.members.preferred(drop),

@@ -3,6 +3,7 @@
  * program. The product has no switch for any of this.
  */
 import { BusNeighbours } from '../../bus/bus-neighbours.ts'
+import { NatsLink } from '../../bus/nats-link.ts'
 import type { DropId } from '../../protocol/ids.ts'
 import type { Fence, Taken } from '../../rooms/ports.ts'
 import { Room } from '../../rooms/room.ts'
@@ -10,6 +11,7 @@ import { RedisLedger } from '../../storage/ledger/redis-ledger.ts'
 import { PostgresDropBook } from '../../storage/orders/postgres-drop-book.ts'
 import { connectPostgres } from '../../storage/postgres.ts'
 import { connectRedis } from '../../storage/redis.ts'
+import { RedisClock } from '../../storage/redis-clock.ts'
 import { type ControlName, isControl } from './controls.ts'
 
 const control = process.env.NEMESIS_CONTROL
@@ -73,6 +75,40 @@ const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
       await sql`update drops set epoch = ${epoch}, min_epoch = least(min_epoch, ${epoch}) where id = ${drop}`
       return { ...taken, epoch }
     }
+  },
+
+  hopeful() {
+    const { order } = RedisLedger.prototype
+    RedisLedger.prototype.order = async function (this: RedisLedger, drop, fence, claims) {
+      const { epoch, prevSeq } = fence
+      const results = claims.map((_, at) => {
+        return { verdict: 'accepted' as const, position: { epoch, seq: prevSeq + at + 1 } }
+      })
+      const hoped = { answer: 'ok' as const, seq: prevSeq + claims.length, nowMs: Date.now(), results }
+      const open = { phase: 'open' as const, opensAtMs: 0, left: [] }
+      return order.call(this, drop, fence, claims).catch(() => ({ ...hoped, ...open }))
+    }
+  },
+
+  no_log() {
+    RedisLedger.prototype.entries = async () => []
+  },
+
+  no_retry() {
+    const { write } = PostgresDropBook.prototype
+    PostgresDropBook.prototype.write = async function (this: PostgresDropBook, drop, entries) {
+      const hoped = entries.map(() => ({ outcome: 'applied' as const }))
+      return write.call(this, drop, entries).catch(() => hoped)
+    }
+  },
+
+  own_clock() {
+    RedisClock.prototype.nowMs = () => Date.now()
+  },
+
+  rare_pings() {
+    const { dial } = NatsLink
+    NatsLink.dial = (address, options) => dial.call(NatsLink, address, { ...options, pingMs: 60_000 })
   },
 }
 

@@ -1,6 +1,9 @@
 /**
  * Negative controls: nodes from which one mechanism was taken out (controlled-node.ts), under the faults for which it is
  * there. A checker that has never failed proves nothing; the same faults on whole nodes must break nothing.
+ *
+ * What the nemesis can do anywhere it does itself (`npm run nemesis -- --control NAME`). Of the rest the test that has the
+ * fault is run with such nodes: `LIVEDROP_TEST_CONTROL=NAME npx vitest run FILE` has to fail.
  */
 import type { PlannedFault } from './plan.ts'
 
@@ -41,9 +44,31 @@ export const CONTROLS = {
     hands: true,
   },
 } as const satisfies Record<string, Control>
-export type ControlName = keyof typeof CONTROLS
-export const CONTROL_NAMES = Object.keys(CONTROLS) as ControlName[]
+
+/** By the file whose tests have to fail; that of FF10 is `no_journal`, above. */
+const OF_TESTS = {
+  hopeful: { what: 'a reply of Redis that was lost is taken for a yes', file: 'disk-full.cluster.test.ts' },
+  no_log: { what: 'what the last owner had not written is not read from the log', file: 'disk-full.cluster.test.ts' },
+  no_retry: { what: 'what Postgres refused is taken for written', file: 'disk-full.cluster.test.ts' },
+  own_clock: { what: 'a node believes its own wall clock', file: 'clocks.cluster.test.ts' },
+  rare_pings: { what: 'a link to NATS is tried once a minute', file: 'partitions.cluster.test.ts' },
+} as const satisfies Record<string, { what: string; file: string }>
+
+export type NemesisControl = keyof typeof CONTROLS
+export type ControlName = NemesisControl | keyof typeof OF_TESTS
+export const CONTROL_NAMES = Object.keys(CONTROLS) as NemesisControl[]
+
+export function isNemesisControl(text: string | undefined): text is NemesisControl {
+  return text !== undefined && Object.hasOwn(CONTROLS, text)
+}
 
 export function isControl(text: string | undefined): text is ControlName {
-  return text !== undefined && Object.hasOwn(CONTROLS, text)
+  return isNemesisControl(text) || (text !== undefined && Object.hasOwn(OF_TESTS, text))
+}
+
+/** What whoever runs a test wants to have taken out of its nodes. */
+export function controlOfTest(): ControlName | undefined {
+  const asked = process.env.LIVEDROP_TEST_CONTROL
+  if (asked === undefined || isControl(asked)) return asked
+  throw new Error(`LIVEDROP_TEST_CONTROL: one of ${[...CONTROL_NAMES, ...Object.keys(OF_TESTS)].join(', ')}`)
 }

@@ -18,7 +18,7 @@ import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { until } from '../../stack/deadline.ts'
 import { FAULT_IDS, type FaultId, isFaultId, WILLED_IDS } from './catalogue.ts'
-import { CONTROL_NAMES, CONTROLS, isControl } from './controls.ts'
+import { CONTROL_NAMES, CONTROLS, isNemesisControl } from './controls.ts'
 import { MemoryWatch } from './memory.ts'
 import { planOf } from './plan.ts'
 import { type Report, renderHtml, renderText, reportOf } from './report.ts'
@@ -56,13 +56,15 @@ const wrong = [
   ...(said.fault ?? [])
     .filter((id) => !isFaultId(id))
     .map((id) => `--fault ${id}: one of ${[...FAULT_IDS, ...WILLED_IDS].join(', ')}`),
-  ...(said.control === undefined || isControl(said.control) ? [] : [`--control: one of ${CONTROL_NAMES.join(', ')}`]),
+  ...(said.control === undefined || isNemesisControl(said.control)
+    ? []
+    : [`--control: one of ${CONTROL_NAMES.join(', ')}`]),
 ]
 if (wrong.length > 0) {
   console.error(wrong.join('\n'))
   process.exit(2)
 }
-const tried = isControl(said.control) ? said.control : undefined
+const tried = isNemesisControl(said.control) ? said.control : undefined
 const control = said.whole ? undefined : tried
 const faults = said.fault?.filter(isFaultId)
 const soakMinutes = whole('soak-minutes', said['soak-minutes'])

@@ -26,7 +26,7 @@ import { connectPostgres, type Postgres } from '../../storage/postgres.ts'
 import { connectRedis, type RedisConnection } from '../../storage/redis.ts'
 import { NodeNetwork } from '../partitions/node-network.ts'
 import { TightDisk } from '../power/tight-disk.ts'
-import type { ControlName } from './controls.ts'
+import { type ControlName, controlOfTest } from './controls.ts'
 import { Gate } from './gate.ts'
 import { RedisReplica } from './redis-replica.ts'
 import { WallClock } from './wall-clock.ts'
@@ -282,7 +282,7 @@ export class HurtableWorld {
   async #start(place: Place): Promise<void> {
     this.#started += 1
     const name = `node-${this.#started}`
-    const { control, onLog } = this.#options
+    const { control = controlOfTest(), onLog } = this.#options
     const node = await startNode({
       name,
       nodeId: `${name}-${randomBytes(4).toString('hex')}`,

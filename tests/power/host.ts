@@ -49,11 +49,13 @@ export interface Round {
 /** What it cost that a store stayed away. */
 export interface Outage {
   downMs: number
-  /** Accepted, and not in Postgres when it came back. */
+  /** Accepted while the store was away. */
+  acceptedMeanwhile: number
+  /** Accepted, and not confirmed when it came back. */
   backlog: number
-  /** Of the node, over all that time. */
-  rssGrewMb: number
-  /** From the first answer of Postgres until it had the backlog. */
+  /** Of the nodes: when the store went, at most while it was away, at most while they caught up, and at the end. */
+  rssMb: { before: number; away: number; catchingUp: number; after: number }
+  /** From the first answer of Postgres until it had the backlog, while the fans went on ordering. */
   drainedPerSecond: number
 }
 
@@ -66,6 +68,7 @@ export interface RoundOptions {
 const SETTINGS = { LIVEDROP_LOG_LEVEL: 'error', LIVEDROP_LIMITS: 'none' }
 const ORDERS_PER_SECOND = 600
 const STORM_ORDERS = 400
+const WARM_UP_MS = 20_000
 const LOOK_EVERY_MS = 250
 const SETTLED_WITHIN_MS = 120_000
 /** As many orders as are in Redis and in the node's memory only when the power goes. */
@@ -113,6 +116,8 @@ export class PoweredHost {
       await reached('a crowd', () => crowd?.isThere === true)
       crowd.storm(ordersPerSecond)
       await reached('a storm', () => told.confirmed.size >= STORM_ORDERS)
+      // What an outage costs is held against a node that has sold like this for a while.
+      if (downMs > 0) await pause(WARM_UP_MS)
       if (durability === 'postgres_later') this.#cut()
       else await this.#cutWhilePostgresWaits(drop, () => told.accepted.size - told.confirmed.size)
 
@@ -155,34 +160,41 @@ export class PoweredHost {
     return { confirmedGone, backMs: performance.now() - startedMs }
   }
 
-  /** The fans go on ordering all the while, and stay until each of them has heard the end of every order. */
+  /** The fans go on ordering until what had gathered is confirmed, and stay until each has heard the end of every order. */
   async #storeComesBack(
     crowd: Crowd,
     downMs: number,
   ): Promise<Pick<Round, 'confirmedGone' | 'backMs'> & { outage?: Outage }> {
     const { told } = crowd
     const heard = { ...told, confirmed: new Set(told.confirmed) }
+    const acceptedBefore = told.accepted.size
     const store = this.#only && this.#cluster.stack.servers[this.#only]
     const memory = this.#watchMemory()
-    await store?.kill()
-    this.#disk.comeBack()
-    await pause(downMs)
-    const startedMs = performance.now()
-    const startedWallMs = Date.now()
-    const accepted = told.accepted.size
-    const backlog = accepted - told.confirmed.size
-    await store?.restart()
-    await reached('the next order', () => told.accepted.size > accepted)
-    const backMs = performance.now() - startedMs
-    const confirmedGone = await this.#gone(heard)
-    crowd.calm()
-    await reached('the end of every order', () => crowd.waiting === 0, SETTLED_WITHIN_MS)
-    const rssGrewMb = memory.end()
-    if (downMs === 0) return { confirmedGone, backMs }
+    try {
+      await store?.kill()
+      this.#disk.comeBack()
+      await pause(downMs)
+      const away = memory.most()
+      const startedMs = performance.now()
+      const startedWallMs = Date.now()
+      const accepted = told.accepted.size
+      const backlog = accepted - told.confirmed.size
+      await store?.restart()
+      await reached('the next order', () => told.accepted.size > accepted)
+      const backMs = performance.now() - startedMs
+      if (downMs > 0) await reached('the backlog', () => told.confirmed.size >= accepted, SETTLED_WITHIN_MS)
+      const confirmedGone = await this.#gone(heard)
+      crowd.calm()
+      await reached('the end of every order', () => crowd.waiting === 0, SETTLED_WITHIN_MS)
+      if (downMs === 0) return { confirmedGone, backMs }
 
-    const drainedPerSecond = await this.#writtenPerSecond(startedWallMs, backlog)
-    const outage = { downMs, backlog, rssGrewMb, drainedPerSecond }
-    return { confirmedGone, backMs, outage }
+      const rssMb = { before: memory.before, away, catchingUp: memory.most(), after: memory.now() }
+      const drainedPerSecond = await this.#writtenPerSecond(startedWallMs, backlog)
+      const outage = { downMs, acceptedMeanwhile: accepted - acceptedBefore, backlog, rssMb, drainedPerSecond }
+      return { confirmedGone, backMs, outage }
+    } finally {
+      memory.end()
+    }
   }
 
   /** Orders a second that Postgres wrote, from the first one that it wrote since then until it had that many. */
@@ -196,19 +208,24 @@ export class PoweredHost {
     return Math.round(orders / (rows[0]?.seconds ?? 0))
   }
 
-  /** The most that the nodes' memory was over what it is now. */
-  #watchMemory(): { end(): number } {
-    const rss = () => this.#cluster.nodes.reduce((sum, { pid }) => sum + rssOf(pid), 0)
-    const before = rss()
+  /** Of all nodes together, in MB. */
+  #watchMemory() {
+    const rssMb = () => Math.round(this.#cluster.nodes.reduce((sum, { pid }) => sum + rssOf(pid), 0) / 1e6)
+    const before = rssMb()
     let most = before
     const looking = setInterval(() => {
-      most = Math.max(most, rss())
+      most = Math.max(most, rssMb())
     }, LOOK_EVERY_MS)
     return {
-      end() {
-        clearInterval(looking)
-        return Math.round((most - before) / 1e6)
+      before,
+      now: rssMb,
+      /** Since this was asked last. */
+      most() {
+        const asked = most
+        most = rssMb()
+        return asked
       },
+      end: () => clearInterval(looking),
     }
   }
 
