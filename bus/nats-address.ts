@@ -35,6 +35,15 @@ export function parseNatsUrl(text: string): NatsAddress {
   }
 }
 
+export function isNatsUrl(text: string): boolean {
+  try {
+    parseNatsUrl(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function unescaped(text: string): string {
   try {
     return decodeURIComponent(text)

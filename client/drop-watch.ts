@@ -67,8 +67,10 @@ export class DropWatch {
     return this.#events.on(name, listener)
   }
 
-  /** As often as watch() was called for this drop. */
+  /** As often as watch() was called for this drop; once more does nothing, for somebody else may watch it by then. */
   stop(): void {
+    if (this.#holders === 0) return
+
     this.#holders -= 1
     if (this.#holders > 0) return
 

@@ -11,6 +11,7 @@ export const BEAT_MS = 15_000
 export const SILENCE_MS = 8_000
 /** After a hint that something has changed. */
 export const PROBE_MS = 3_000
+const PROBES_MAX = 16
 const FIRST_BEATS_MS = [0, 200, 400]
 
 export class Heartbeat {
@@ -18,6 +19,7 @@ export class Heartbeat {
   readonly #ask: (clock: Clock) => void
   readonly #silent: () => void
   #timers: Timer[] = []
+  #beat: Timer | undefined
   #heardMs = 0
 
   constructor(world: World, ask: (clock: Clock) => void, silent: () => void) {
@@ -33,6 +35,7 @@ export class Heartbeat {
   }
 
   stop(): void {
+    this.#beat?.cancel()
     for (const timer of this.#timers) timer.cancel()
     this.#timers = []
   }
@@ -49,17 +52,15 @@ export class Heartbeat {
   }
 
   #again(): void {
-    this.#keep(
-      this.#world.after(BEAT_MS, () => {
-        this.probe(SILENCE_MS)
-        this.#again()
-      }),
-    )
+    this.#beat = this.#world.after(BEAT_MS, () => {
+      this.probe(SILENCE_MS)
+      this.#again()
+    })
   }
 
-  /** The oldest have fired long ago: more than these are never under way, but for a storm of hints. */
+  /** The oldest have fired long ago. In a storm of hints they have not, and those after them find out as much. */
   #keep(timer: Timer): void {
     this.#timers.push(timer)
-    if (this.#timers.length > 16) this.#timers.shift()
+    if (this.#timers.length > PROBES_MAX) this.#timers.shift()?.cancel()
   }
 }

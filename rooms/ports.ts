@@ -182,6 +182,8 @@ export type OpenAnswer =
   | { answer: 'no_lease' }
   /** Adopt only: there is nothing to adopt. */
   | { answer: 'no_room' }
+  /** Rebuild only: not all that was loaded is there any more. */
+  | { answer: 'forgotten' }
 
 /**
  * The only place where stock falls. Atomic for one drop; at most one call of a drop is in flight at a time.
@@ -208,8 +210,8 @@ export interface Ledger {
     orders: readonly KeptOrder[],
     opIds?: readonly string[],
   ): Promise<OpenAnswer>
-  /** Writes the room itself, last: it is the gate. */
-  rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed): Promise<OpenAnswer>
+  /** Writes the room itself, last: it is the gate. It opens only while every one of `marks`, loaded orders, is there. */
+  rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed, marks?: readonly OrderId[]): Promise<OpenAnswer>
 
   read(drop: DropId): Promise<RoomState | undefined>
   /** The positions of the orders that this ledger has accepted, undefined for the others. */
@@ -243,8 +245,8 @@ export interface RollCall {
   here(node: NodeId): Promise<void>
   /** It takes none any more. */
   left(node: NodeId): Promise<void>
-  /** Whether another node was here within the last `withinMs`. */
-  anyOther(node: NodeId, withinMs: number): Promise<boolean>
+  /** The other nodes that were here within the last `withinMs`. */
+  others(node: NodeId, withinMs: number): Promise<NodeId[]>
 }
 
 // --- the drop book: Postgres, as a room sees it ------------------------------------------------------------------------
@@ -256,6 +258,8 @@ export interface Taken {
   previousOwner: NodeId | null
   /** The last position that Postgres has written. */
   watermark: Position
+  /** The epoch of the last rebuild that read Postgres' totals: a ledger of an earlier one is not whole, whatever it says. */
+  minEpoch: number
   creator: CreatorId
   /** Of an item: that few left is news. Null: never. */
   lowStockAt: number | null

@@ -93,7 +93,7 @@ export class Reach {
       return this.#say()
     }
 
-    if (!(await roll.anyOther(node, OTHERS_WITHIN_MS))) {
+    if ((await roll.others(node, OTHERS_WITHIN_MS)).length === 0) {
       this.#reached()
       this.#nobodyWas = true
       return

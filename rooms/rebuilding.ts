@@ -10,12 +10,12 @@
  * it asks again.
  *
  * Redis may go back in time in the middle of all this too, and then a room would open that has forgotten its orders. So
- * after the gate the marks of every load are looked for.
+ * the gate opens only where the marks of every load still are.
  */
 import type { DropId } from '../protocol/ids.ts'
 import { isBehind } from './bearings.ts'
 import { uniteEntries } from './journal.ts'
-import { hasAll, readLog } from './ledger-pages.ts'
+import { readLog } from './ledger-pages.ts'
 import { type Loaded, type LoadingWorld, loadOps, loadOrders } from './loading.ts'
 import type { Clock, DropBook, Entry, Log, OpenAnswer, RoomState, Surrendered, Taken, WriteOutcome } from './ports.ts'
 
@@ -24,11 +24,8 @@ export interface RebuildingWorld extends LoadingWorld {
   log: Log
 }
 
-/** `refused`: another owner came first, or the lease is gone. `forgotten`: Redis went back once more, and what stands there is not whole. */
-export type Rebuilt =
-  | { rebuilt: 'room'; state: RoomState }
-  | { rebuilt: 'refused'; answer: OpenAnswer['answer'] }
-  | { rebuilt: 'forgotten' }
+/** `refused`: another owner came first, the lease is gone, or Redis went back once more. */
+export type Rebuilt = { rebuilt: 'room'; state: RoomState } | { rebuilt: 'refused'; answer: OpenAnswer['answer'] }
 
 const WRITE_BATCH = 512
 
@@ -60,9 +57,8 @@ export async function rebuild(
   const orders = await loadOrders(world, into)
   if (orders.answer !== 'opened') return { rebuilt: 'refused', ...orders }
 
-  const opened = await ledger.rebuild(drop, epoch, node, fenced.seed)
+  const opened = await ledger.rebuild(drop, epoch, node, fenced.seed, into.marks)
   if (opened.answer !== 'opened') return { rebuilt: 'refused', ...opened }
-  if (!(await hasAll(ledger, drop, into.marks))) return { rebuilt: 'forgotten' }
 
   return { rebuilt: 'room', state: { ...fenced.seed, epoch, seq: 0, batch: 0, nowMs: clock.nowMs() } }
 }

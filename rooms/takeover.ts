@@ -12,6 +12,7 @@
  *
  * The second way is an essay of its own (rebuilding.ts).
  */
+import { Fault } from '../protocol/faults.ts'
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import { comparePositions } from '../protocol/position.ts'
 import { isBehind, type Known } from './bearings.ts'
@@ -51,7 +52,7 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   const known: Known[] = [{ position: taken.watermark, batch: 0 }, ...memories]
 
   const found = await world.ledger.read(drop)
-  const isWhole = found !== undefined && !known.some((one) => isBehind(found, one))
+  const isWhole = found !== undefined && found.epoch >= taken.minEpoch && !known.some((one) => isBehind(found, one))
   if (isWhole && (await hasOrders(world, drop, memories))) return adopt(world, drop, taken)
 
   // A drop that never had an owner has no room yet: nothing was lost.
@@ -121,19 +122,18 @@ async function anew(
 ): Promise<Takeover> {
   const made = await rebuild(world, drop, taken, memories, found)
   if (made.rebuilt === 'refused') return notOpened(world, drop, made.answer)
-  if (made.rebuilt === 'room') {
-    return {
-      took: 'room',
-      how: 'rebuilt',
-      start: { drop, state: made.state, unwritten: [], lowStockAt: taken.lowStockAt },
-    }
+
+  return {
+    took: 'room',
+    how: 'rebuilt',
+    start: { drop, state: made.state, unwritten: [], lowStockAt: taken.lowStockAt },
   }
-  world.log.warn('takeover.redis_lost', { drop, while: 'rebuilding' })
-  // Nobody has sold from it, for nobody else has this epoch. A seq that it cannot have makes the next one rebuild it.
-  return takeOver(world, drop, { journal: [], position: { epoch: taken.epoch, seq: 1 }, batch: 1 })
 }
 
 function notOpened(world: TakeoverWorld, drop: DropId, answer: OpenAnswer['answer']): Takeover {
+  // There is no room, so whoever tries again builds one.
+  if (answer === 'forgotten')
+    throw new Fault('unavailable', { dependency: 'redis', why: 'forgot what it was loaded with' })
   world.log.warn('takeover.given_up', { drop, answer })
   return ELSEWHERE
 }

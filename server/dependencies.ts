@@ -4,6 +4,7 @@
  * Each use has a Redis connection of its own, for a connection is a queue: leases must not wait behind a batch of orders,
  * nor a batch behind a thousand readers.
  */
+import { parseNatsUrl } from '../bus/nats-address.ts'
 import { NatsBus } from '../bus/nats-bus.ts'
 import { Fault } from '../protocol/faults.ts'
 import { migrate } from '../storage/migrate.ts'
@@ -52,16 +53,16 @@ export async function connectAll(config: Config, log: NodeLog): Promise<Dependen
     const redis = async (name: string) => keep(await connectRedis(redisUrl, { name: `${nodeId}-${name}` }))
     const openFanout = async () =>
       keep(await RedisFanout.open(redisUrl, { name: `${nodeId}-socketio`, key: `${prefix}:socketio`, log }))
-    const [ledgerRedis, leaseRedis, readRedis, fanout] = await found('Redis', 'REDIS_URL', redisUrl, () =>
+    const [ledgerRedis, leaseRedis, readRedis, fanout] = await found('Redis', 'REDIS_URL', hostOf(redisUrl), () =>
       Promise.all([redis('ledger'), redis('leases'), redis('reads'), socketIo ? openFanout() : undefined]),
     )
     const bus = keep(NatsBus.open({ url: natsUrl, name: nodeId, log }))
-    await found('NATS', 'NATS_URL', natsUrl, async () => {
+    await found('NATS', 'NATS_URL', parseNatsUrl(natsUrl).servers.join(', '), async () => {
       if (!(await bus.ready(NATS_WITHIN_MS))) throw new Fault('unavailable', { waitedMs: NATS_WITHIN_MS })
     })
     const roomPostgres = keep(connectPostgres(databaseUrl, { max: ROOM_CONNECTIONS, name: `${nodeId}-rooms` }))
     const edgePostgres = keep(connectPostgres(databaseUrl, { max: EDGE_CONNECTIONS, name: `${nodeId}-edge` }))
-    await found('Postgres', 'DATABASE_URL', databaseUrl, () => migrate(edgePostgres.sql))
+    await found('Postgres', 'DATABASE_URL', hostOf(databaseUrl), () => migrate(edgePostgres.sql))
 
     await refuseUnsafe({ redis: ledgerRedis, sql: edgePostgres.sql, log }, config.environment === 'production')
     return { ledgerRedis, leaseRedis, readRedis, fanout, roomPostgres, edgePostgres, bus, close }
@@ -71,13 +72,14 @@ export async function connectAll(config: Config, log: NodeLog): Promise<Dependen
   }
 }
 
-async function found<T>(what: string, variable: string, url: string, connect: () => Promise<T>): Promise<T> {
+const hostOf = (url: string) => new URL(url).host
+
+async function found<T>(what: string, variable: string, host: string, connect: () => Promise<T>): Promise<T> {
   try {
     return await connect()
   } catch (cause) {
     if (!(cause instanceof Fault) || cause.code !== 'unavailable') throw cause
 
-    const { host } = new URL(url)
     const message = `${what} does not answer at ${host} (${variable}): start it there, set ${variable}, or run \`livedrop up\` for a private one`
     throw new Fault('misconfigured', { dependency: what, host }, { cause, message })
   }

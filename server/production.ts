@@ -54,7 +54,9 @@ export function productionObjections(values: Values): Objection[] {
     objections.push({ variable: 'LIVEDROP_TLS_CERT', message })
   }
   for (const variable of STORES) {
-    const why = weakCredentials(values[variable])
+    // Only NATS has several addresses; a comma in another one may be part of its password.
+    const urls = variable === 'NATS_URL' ? values[variable]?.split(',') : [values[variable] ?? '']
+    const why = weakCredentials(urls ?? [])
     if (why !== undefined) objections.push({ variable, message: why })
   }
   if (values.LIVEDROP_ORIGINS?.split(',').some((origin) => origin.trim() === '*') === true) {
@@ -74,12 +76,14 @@ function isGuessable(secret: string): boolean {
   return (secret + secret).indexOf(secret, 1) < secret.length
 }
 
-function weakCredentials(url: string | undefined): string | undefined {
-  if (url === undefined || !URL.canParse(url)) return undefined
+/** Of several addresses one with credentials is enough: they count for all (bus/nats-address.ts). */
+function weakCredentials(texts: readonly string[]): string | undefined {
+  const urls = texts.filter((text) => URL.canParse(text)).map((text) => new URL(text))
+  if (urls.length === 0) return undefined
+  if (urls.every(({ username, password }) => username === '' && password === '')) return 'has no credentials'
 
-  const { username, password } = new URL(url)
-  if (username === '' && password === '') return 'has no credentials'
-  return KNOWN_PASSWORDS.has(unescaped(password).toLowerCase()) ? 'has a default password' : undefined
+  const isKnown = urls.some(({ password }) => KNOWN_PASSWORDS.has(unescaped(password).toLowerCase()))
+  return isKnown ? 'has a default password' : undefined
 }
 
 function unescaped(text: string): string {

@@ -3,6 +3,7 @@
  * documentation are made from this one list.
  */
 import { z } from 'zod'
+import { isNatsUrl } from '../bus/nats-address.ts'
 import { isNodeId } from '../protocol/ids.ts'
 import { isAddressOrNetwork } from './inbound/addresses.ts'
 import { isSigningKey } from './inbound/key-ring.ts'
@@ -37,7 +38,10 @@ const countSetting = (otherwise: number, description: string) =>
 /** In the order of the documentation. `secret` ones may come from a file. */
 const settings = {
   REDIS_URL: urlOf('a Redis URL', 'redis:', 'rediss:').meta({ secret: true, description: 'Where the ledger is.' }),
-  NATS_URL: urlOf('a NATS URL', 'nats:', 'tls:').meta({ secret: true, description: 'Where nodes meet.' }),
+  NATS_URL: z
+    .string()
+    .refine(isNatsUrl, 'a NATS URL (nats:, tls:), or several of one cluster, comma-separated')
+    .meta({ secret: true, description: 'Where nodes meet; several servers of one cluster, comma-separated.' }),
   DATABASE_URL: urlOf('a Postgres URL', 'postgres:', 'postgresql:').meta({
     secret: true,
     description: 'Where everything durable is.',

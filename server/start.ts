@@ -56,6 +56,7 @@ import { KeptAnswers } from './api/kept-answers.ts'
 import { pictureRoutes } from './api/pictures.ts'
 import { apiRoutes } from './api/routes.ts'
 import { WaitingBuyers } from './api/settlements.ts'
+import { watchHalves } from './bus-halves.ts'
 import type { Config } from './config.ts'
 import { connectAll } from './dependencies.ts'
 import { Health } from './health.ts'
@@ -92,6 +93,7 @@ import { watchStoreSettings } from './store-settings.ts'
 import { readCertificate } from './transports/certificate.ts'
 import { watchCertificate } from './transports/certificate-watch.ts'
 import { RenewableApp } from './transports/edge-app.ts'
+import { Heartbeat } from './transports/heartbeat.ts'
 import { Http } from './transports/http.ts'
 import { nativeBroadcaster, serveNative } from './transports/native.ts'
 import { allOf } from './transports/peer.ts'
@@ -201,12 +203,16 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   const rooms = meteredRooms(router, meter)
   ears.push(serveNeighbours(wire, self))
   members.start()
+  const rollCall = new RedisRollCall(leaseRedis, prefix, () => clock.nowMs())
   const reach: Reach = new Reach({
-    ...{ roll: new RedisRollCall(leaseRedis, prefix, () => clock.nowMs()), clock, log, node },
+    ...{ roll: rollCall, clock, log, node },
     unheardMs: () => members.unheardMs,
     giveUp: () => directory.giveUp(),
     sendAway: () => void roll.sendAway(SEND_AWAY_WITHIN_MS),
   })
+  ears.push(
+    watchHalves({ roll: rollCall, node, live: () => members.live(), unheardMs: () => members.unheardMs, log, clock }),
+  )
   const agenda = new Agenda({ ...{ book, leases, directory, preferred, clock, node, log } })
   ears.push(bus.subscribe(subjects.agenda, () => agenda.look()))
   const debts = new Debts({ book: stock, rooms, clock, log })
@@ -292,7 +298,8 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   const { addresses, rest, door } = admission
   const { httpsOnly, origins } = config
   const sockets = { gateway, log, origins, httpsOnly, door: { keeper: door, addresses } }
-  serveNative(app, sockets)
+  const heartbeat = new Heartbeat(clock)
+  serveNative(app, { ...sockets, heartbeat })
   const { fanout } = stores
   const socketIo = fanout && serveSocketIo(app, { ...sockets, pollers, fanout })
   const http = new Http({
@@ -305,6 +312,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
   loopDelay.start()
   hub.start()
   roll.start()
+  heartbeat.start()
   if (config.metrics !== undefined) ears.push(await exposeMetrics(meter, config.metrics, log))
   const listener = await app.listen(config.host, config.port)
   if (config.tls !== undefined) ears.push(watchCertificate({ files: config.tls, app, clock, log }))
@@ -315,6 +323,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     url,
     stop: () => {
       loopDelay.stop()
+      heartbeat.stop()
       return stopInOrder(
         {
           ...{

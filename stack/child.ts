@@ -99,11 +99,17 @@ export async function spawnTied(plan: ChildPlan, machine: Machine): Promise<Chil
   const pid = started.pid
   if (pid === undefined) throw new Error(`no process id for ${command}`)
 
-  writeFileSync(plan.pidFile, JSON.stringify(identityOf(pid) ?? null), { mode: 0o600 })
   const last = () => void started.kill(plan.stopSignal)
   process.once('exit', last)
   void exited.then(() => process.off('exit', last))
-  return new Child(plan, started, pid, exited)
+  const child = new Child(plan, started, pid, exited)
+  try {
+    writeFileSync(plan.pidFile, JSON.stringify(identityOf(pid) ?? null), { mode: 0o600 })
+  } catch (cause) {
+    await child.stop() // on a full disk, say: a server that nobody could find again is not left running
+    throw cause
+  }
+  return child
 }
 
 /** Ends the process a former run left behind in this folder, if it is still that one, and waits until it is gone. */

@@ -1,9 +1,10 @@
 /**
  * Whether a user of Redis may do more than a node needs, found by trying things that change nothing.
  *
- * A user with the least rights may not read its own rights, so each is tried by a command that needs it and does nothing:
- * it asks for what is not there or speaks where nobody listens. FLUSHALL with a wrong word would change nothing either,
- * on a Redis; whatever else speaks its protocol may not look at the word. Each refusal is a line in its ACL LOG.
+ * A user with the least rights may not read its own rights (ACL GETUSER and DRYRUN are @admin, for they show those of
+ * everybody), so each is tried by a command that needs it and does nothing: it asks for what is not there or speaks where
+ * nobody listens. FLUSHALL with a wrong word would change nothing either, on a Redis; whatever else speaks its protocol
+ * may not look at the word. Each refusal is a line in its ACL LOG.
  */
 import { randomBytes } from 'node:crypto'
 import { Fault } from '../protocol/faults.ts'

@@ -393,6 +393,20 @@ describe('a watched drop', () => {
     expect(link.take('unwatch')).toHaveLength(1)
   })
 
+  it('[J9] let go of once too often is not taken from who watches it by then', async () => {
+    const { client, server } = await world()
+    const first = client.watch(SHOES)
+    const link = await server.greeted()
+    first.stop()
+    const second = client.watch(SHOES)
+    link.take('unwatch')
+    first.stop()
+
+    expect(link.take('unwatch')).toEqual([])
+    link.say(snapshot(1))
+    expect(second.state).toMatchObject({ position: at(1, 1) })
+  })
+
   it('[J9] that cannot be read now is asked for again, one that is none is said to be', async () => {
     const { client, server, time } = await world()
     const failed: string[] = []
@@ -515,6 +529,27 @@ describe('a link that is dead though nobody closed it', () => {
     await time.advance(1)
 
     expect(client.connection).toMatchObject({ name: 'waiting', code: 4001 })
+  })
+})
+
+describe('a storm of hints', () => {
+  it('[J15] asks no more often than before when it is over, and leaves nothing behind when the client is closed', async () => {
+    const { client, server, time, hint } = await hinted()
+    client.connect()
+    const link = await server.greeted()
+    for (let n = 0; n < 40; n += 1) hint('visible')
+    for (const { t0 } of link.take('clock')) link.say({ type: 'clock', t0, t1: 0, t2: 0 })
+    link.cut()
+    await time.advance(500)
+    const next = await server.greeted()
+    for (let second = 0; second < 60; second += 1) {
+      await time.advance(1_000)
+      next.say({ type: 'clock', t0: 0, t1: 0, t2: 0 })
+    }
+
+    expect(next.take('clock')).toHaveLength(3 + 4)
+    client.close()
+    expect(time.timers).toBe(0)
   })
 })
 

@@ -105,6 +105,14 @@ describe('settings', () => {
     expect(said[0]?.toLowerCase()).not.toContain('hunter2')
   })
 
+  it('[OO4] NATS may be several servers, in production too', () => {
+    const cluster = 'nats://ld:Xk29fmQ0@a:4222, nats://b:4222'
+
+    expect(readConfig({ ...base, NATS_URL: cluster }).natsUrl).toBe(cluster)
+    expect(problems({ ...production, NATS_URL: cluster })).toEqual([])
+    expect(problems({ ...base, NATS_URL: 'nats://a:4222,redis://b' })).toHaveLength(1)
+  })
+
   it('[G7] who works on Postgres alone is asked for nothing else, and for that as strictly', () => {
     const url = 'postgres://livedrop@127.0.0.1/livedrop'
     const file = () => `${url}\n`
@@ -138,6 +146,8 @@ describe('settings', () => {
     ['a known default', { LIVEDROP_JWT_SECRET: 'changeme-9f1c0b7e5a3d42688d6e01f7' }, 'LIVEDROP_JWT_SECRET'],
     ['Redis without a password', { REDIS_URL: 'redis://redis:6379' }, 'REDIS_URL'],
     ['NATS without credentials', { NATS_URL: 'nats://nats:4222' }, 'NATS_URL'],
+    ['a cluster without credentials', { NATS_URL: 'nats://a:4222,nats://b:4222' }, 'NATS_URL'],
+    ['a default password of one', { NATS_URL: 'nats://ld:Xk29fmQ0@a:4222,nats://ld:nats@b:4222' }, 'NATS_URL'],
     ['a default password', { DATABASE_URL: 'postgres://ld:postgres@db/livedrop' }, 'DATABASE_URL'],
     ['a default password in escapes', { DATABASE_URL: 'postgres://ld:%70ostgres@db/livedrop' }, 'DATABASE_URL'],
     ['a broken escape', { DATABASE_URL: 'postgres://ld:%zz@db/livedrop' }, ''],

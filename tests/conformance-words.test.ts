@@ -44,7 +44,7 @@ describe('the dialogues of a server', () => {
   })
 
   it('[HH13] have every close code that can be waited for, and every verdict', () => {
-    // slow: a runner's own kernel reads on for it. no_pong: who answers no ping hears no close either.
+    // slow: a runner's own kernel reads on for it. no_pong: a runner's own socket answers pings.
     expect(missing(CODES, server('ends'))).toEqual([CLOSE_CODES.slow, CLOSE_CODES.no_pong])
     expect(missing(VERDICTS, server('hears', 'verdict'))).toEqual([])
   })

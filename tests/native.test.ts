@@ -4,9 +4,11 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { unpack } from 'msgpackr'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { deviceWorld } from '../client/world.ts'
 import { encode } from '../protocol/codec.ts'
 import type { Down } from '../protocol/down.ts'
 import type { ROLL_LIMITS } from '../server/inbound/session-roll.ts'
+import { Heartbeat } from '../server/transports/heartbeat.ts'
 import { type EdgeNode, edgeNode, ORIGIN, SHOES } from './builders/edge-node.ts'
 import { at } from './builders/edge-world.ts'
 import { buyer } from './builders/people.ts'
@@ -437,3 +439,28 @@ function cut(port: number, text: string): Promise<void> {
     socket.on('close', () => resolve())
   })
 }
+
+describe('the heartbeat', () => {
+  it('[OO1] pings whoever is quiet and keeps who answers; who does not is ended with 3012, and sees it on waking up', async () => {
+    const heartbeat = new Heartbeat(deviceWorld, { lookEveryMs: 10, pingAfterMs: 50, lostAfterMs: 2_000 })
+    stops.push(() => heartbeat.stop())
+    heartbeat.start()
+    const node = await edgeNode({}, { heartbeat })
+    stops.push(node.stop)
+    const quiet = await new Phone(node).open()
+    const mute = await new Phone(node, JSON_PROTOCOL, { autoPong: false }).open()
+    const asleep = await new Phone(node).open()
+    const pings = vi.fn()
+    quiet.socket.on('ping', pings)
+    asleep.socket.pause()
+
+    expect(await mute.end()).toBe(3012)
+    await vi.waitFor(() => expect(node.roll.size).toBe(1))
+    asleep.socket.resume()
+
+    expect(await asleep.end()).toBe(3012)
+    expect(pings.mock.calls.length).toBeGreaterThan(1)
+    expect(quiet.closed).toBeUndefined()
+    expect(await quiet.asks({ type: 'hello' })).toMatchObject([{ type: 'welcome' }])
+  })
+})

@@ -1,7 +1,8 @@
 /** The outbox: everything committed is published at least once, by one node at a time, and again when the bus forgot. */
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
-import type { DropId } from '../protocol/ids.ts'
+import type { DropId, OrderId, UserId } from '../protocol/ids.ts'
+import { Inbox, type OrderEnd } from '../storage/inbox/inbox.ts'
 import { Outbox, type OutboxRow } from '../storage/outbox/outbox.ts'
 import { buyer } from './builders/people.ts'
 import { postgresWorld } from './contracts/drop-book-postgres.ts'
@@ -102,22 +103,78 @@ describe('Outbox', () => {
 
   it('[O5] sends again what was sent since the bus lost its memory', async () => {
     await outbox.publishSome(10, taking)
-    await database.sql`update outbox set sent_at = now() - interval '2 hours' where kind = 'drop_phase'`
+    await database.sql`update outbox set sent_at = now() - interval '2 hours' where kind = 'order_revoked'`
 
-    expect(await outbox.refill(Date.now() - 3_600_000, 0)).toBe(2)
+    expect(await outbox.refill(Date.now() - 3_600_000, 0)).toBe(1)
 
-    expect(await outbox.unsent()).toBe(2)
+    expect(await unsentKinds()).toEqual(['order_confirmed'])
   })
 
   it('[O6] knows the highest number in the stream, and sends again only what the stream has lost', async () => {
+    await outbox.publishSome(1, taking)
+    const kept = await outbox.knownSeq()
+    expect(kept).toBe(taken)
     await outbox.publishSome(10, taking)
-    const known = await outbox.knownSeq()
-    expect(known).toBe(taken)
+    expect(await outbox.knownSeq()).toBe(taken)
 
-    expect(await outbox.refill(Date.now() - 3_600_000, known - 1)).toBe(1)
-    expect(await outbox.refill(Date.now() - 3_600_000, known - 1)).toBe(0)
+    expect(await outbox.refill(Date.now() - 3_600_000, kept)).toBe(1)
+    expect(await outbox.refill(Date.now() - 3_600_000, kept)).toBe(0)
 
-    expect(await outbox.knownSeq()).toBe(known - 1)
-    expect(await outbox.unsent()).toBe(1)
+    expect(await outbox.knownSeq()).toBe(kept)
+    expect(await unsentKinds()).toEqual(['order_revoked'])
+  })
+
+  it('[O7] does not send again what is in the inboxes, however often the stream is lost', async () => {
+    const events: OutboxRow[] = []
+    await outbox.publishSome(10, (rows) => {
+      events.push(...rows)
+      return taking(rows)
+    })
+    const [confirmed] = events
+    await new Inbox(database.sql).add(endsOf(confirmed))
+
+    expect(await outbox.refill(Date.now() - 3_600_000, 0)).toBe(1)
+    expect(await unsentKinds()).toEqual(['order_revoked'])
+
+    await outbox.publishSome(10, taking)
+    await new Inbox(database.sql).add(endsOf(events[1]))
+    expect(await outbox.refill(Date.now() - 3_600_000, 0)).toBe(0)
+    expect(await outbox.knownSeq()).toBe(0)
+  })
+
+  it('[O7] looks through a long day in pages', async () => {
+    await database.sql`delete from outbox`
+    await database.sql`
+      insert into outbox (drop_id, kind, body, sent_at, stream_seq)
+      select ${drop}, 'order_confirmed', jsonb_build_array(jsonb_build_object('orderId', 'o' || n)),
+        now() - (n % 7) * interval '1 minute', n
+      from generate_series(1, 12000) n`
+    await database.sql`
+      insert into notifications (user_id, order_id, kind, drop_id)
+      select ${drop}, 'o' || n, 'order_confirmed', ${drop} from generate_series(1, 12000) n where n % 3 > 0`
+
+    const other = new Outbox(database.sql)
+    const refills = [outbox, other].map((one) => one.refill(Date.now() - 3_600_000, 6_000))
+    const counts = await Promise.all(refills)
+
+    expect(counts.reduce((sum, count) => sum + count)).toBe(2_000)
+    const left = database.sql`select count(*) as n from outbox where sent_at is null and stream_seq is null`
+    expect((await left)[0]?.n).toBe(2_000)
   })
 })
+
+async function unsentKinds(): Promise<string[]> {
+  const rows = await database.sql<{ kind: string }[]>`select kind from outbox where sent_at is null order by id`
+  return rows.map((row) => row.kind)
+}
+
+/** As the inbox' writer reads them. */
+function endsOf(event: OutboxRow | undefined): OrderEnd[] {
+  const { kind = '', body } = event ?? {}
+  return (body as { orderId: OrderId; buyer: UserId }[]).map(({ orderId, buyer }) => ({
+    user: buyer,
+    orderId,
+    drop,
+    kind,
+  }))
+}

@@ -2,7 +2,8 @@
  * The local stack, with real servers and real deaths. Every test has a data folder of its own; what is started in it is
  * ended after the test, whether it passed or not.
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { Redis } from 'ioredis'
 import { connect as connectNats } from 'nats'
 import postgres from 'postgres'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { spawnTied } from '../stack/child.ts'
 import { removeDataFolder, temporaryDataFolder } from '../stack/data-folder.ts'
 import { AlreadyRunning, ServerFailed } from '../stack/faults.ts'
 import { type LocalStack, type StackOptions, startStack } from '../stack/local-stack.ts'
@@ -229,6 +231,20 @@ describe('deaths', () => {
     expect(pids.map(identityOf)).toEqual([undefined, undefined])
     expect(await redisClient((await start({ dataDir })).redisUrl).ping()).toBe('PONG')
   })
+})
+
+it.each([
+  ['tied to it by the kernel', thisMachine().setpriv],
+  ['not tied to it', undefined],
+])('[OO2] leaves no process behind that it could not write down, %s', async (_, setpriv) => {
+  const dataDir = folder()
+  const word = `live${randomUUID()}`
+  const plan = { command: '/bin/sh', args: ['-c', 'while :; do sleep 1; done', word], stopSignal: 'SIGTERM' as const }
+  const files = { logFile: join(dataDir, 'log'), pidFile: join(dataDir, 'nowhere', 'server.pid') }
+
+  await expect(spawnTied({ ...plan, ...files }, { ...thisMachine(), setpriv })).rejects.toThrow('ENOENT')
+
+  expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toContain(word)
 })
 
 describe('ending a stack from another process', () => {

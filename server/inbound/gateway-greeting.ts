@@ -53,7 +53,7 @@ export interface GreetingEars {
   hear(session: Session, message: Up): void
 }
 
-/** The transport's idle time-out: a live link is never silent for longer, pings included. */
+/** A live link is never silent for longer, pings included; each transport sees to that. */
 export const HEARTBEAT_MS = 32_000
 
 /** Some 100 microseconds each, with the drops that are resumed in the same breath. */

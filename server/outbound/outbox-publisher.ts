@@ -31,7 +31,7 @@ export interface Outbox {
    * Answers how many they were.
    */
   publishSome(max: number, publish: (rows: OutboxRow[]) => Promise<(number | undefined)[]>): Promise<number>
-  /** Makes everything unsent that was sent since then and is above `lastSeq` in the stream. */
+  /** Makes unsent what was sent since then, is above `lastSeq` in the stream and was not read by whoever must. */
   refill(sinceMs: number, lastSeq: number): Promise<number>
 }
 
@@ -135,7 +135,7 @@ export class OutboxPublisher {
     }
   }
 
-  /** Events of the last day were in the stream and are not any more. */
+  /** Events of the last day were in the stream and are not any more: only what nobody has read goes there again. */
   async #refill(lastSeq: number): Promise<void> {
     const { outbox, clock, log } = this.#world
     this.#lostAfter = undefined

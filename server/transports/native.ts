@@ -25,12 +25,14 @@ import { ROLL_LIMITS } from '../inbound/session-roll.ts'
 import { Turns } from '../turns.ts'
 import type { EdgeApp } from './edge-app.ts'
 import { guarded, guardHeaders } from './guard-headers.ts'
+import type { Beating, Heartbeat } from './heartbeat.ts'
 import { type Broadcaster, closeText, type Peer } from './peer.ts'
 import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
 import { isHandshake } from './ws-handshake.ts'
 
 export const BACKPRESSURE_BYTES_MAX = 64 * 1024
-const IDLE_S = 32
+/** The library's own patience, which ends a socket without a word: longer than the heartbeat's and Engine.IO's. */
+export const IDLE_S = 60
 export const LIFETIME_MIN = 239
 const TOKEN_CHARS_MAX = 4096
 /** Answered in one turn of the loop (server/turns.ts): reading one costs a third of answering it. */
@@ -45,6 +47,8 @@ export interface NativeWorld {
   door?: Door
   /** Browsers are told to come by https only, from now on. */
   httpsOnly?: boolean
+  /** Finds out who is gone. Without it nobody is pinged. */
+  heartbeat?: Heartbeat
 }
 
 /** What the library carries with a socket. It copies an object's own fields only, so a peer stands in one. */
@@ -74,13 +78,14 @@ export function serveNative(app: EdgeApp, world: NativeWorld): void {
     maxBackpressure: BACKPRESSURE_BYTES_MAX,
     closeOnBackpressureLimit: 1,
     idleTimeout: IDLE_S,
-    sendPingsAutomatically: true,
+    sendPingsAutomatically: false,
     maxLifetime: LIFETIME_MIN,
 
     upgrade: (res, req, context) => safely(log, () => shake(guarded(res, guard), req, context, origins, world, turns)),
     open: (ws) => safely(log, () => ws.getUserData().peer.begin(ws, gateway)),
     message: (ws, message, isBinary) =>
       safely(log, () => ws.getUserData().peer.hear(new Uint8Array(message), isBinary, gateway)),
+    pong: (ws) => safely(log, () => ws.getUserData().peer.answered()),
     dropped: (ws) => safely(log, () => ws.getUserData().peer.overflow()),
     close: (ws) => safely(log, () => ws.getUserData().peer.end(gateway)),
   })
@@ -111,7 +116,7 @@ function shake(
   req: HttpRequest,
   context: us_socket_context_t,
   origins: ReadonlySet<string>,
-  { gateway, door, log }: NativeWorld,
+  { gateway, door, heartbeat, log }: NativeWorld,
   turns: Turns,
 ) {
   const network = door === undefined ? '' : networkOf(res, req, door)
@@ -138,7 +143,7 @@ function shake(
 
   // Only the first one is echoed: a browser refuses a server that echoes what looks like a second one.
   const inside = door === undefined ? undefined : { keeper: door.keeper, network }
-  const peer = new NativePeer(SUBPROTOCOLS[protocol], token, inside)
+  const peer = new NativePeer(SUBPROTOCOLS[protocol], token, inside, heartbeat)
   // Counted from here on: those who wait for their turn are as many as those who are in.
   peer.knocked()
   let isGone = false
@@ -164,19 +169,22 @@ function refuse(res: HttpResponse, status: string, why: string, retryAfterMs?: n
 
 // --- one socket ----------------------------------------------------------------------------------------------------------
 
-class NativePeer implements Peer {
+class NativePeer implements Peer, Beating {
   readonly id = randomUUID()
   readonly format: Format
+  quietLooks = 0
   #token: string | undefined
   /** Undefined before the socket is open and for ever after it is closed. */
   #ws: WebSocket<Carried> | undefined
   #session: Session | undefined
   readonly #inside: Inside | undefined
+  readonly #heartbeat: Heartbeat | undefined
 
-  constructor(format: Format, token: string | undefined, inside: Inside | undefined) {
+  constructor(format: Format, token: string | undefined, inside: Inside | undefined, heartbeat: Heartbeat | undefined) {
     this.format = format
     this.#token = token
     this.#inside = inside
+    this.#heartbeat = heartbeat
   }
 
   // --- what the library says
@@ -195,17 +203,23 @@ class NativePeer implements Peer {
     const token = this.#token
     this.#token = undefined
     this.#ws = ws
+    this.#heartbeat?.add(this)
     this.#session = gateway.opened(this, token)
   }
 
   hear(bytes: Uint8Array, isBinary: boolean, gateway: Gateway) {
     if (this.#session === undefined || this.#ws === undefined) return
+    this.quietLooks = 0
     if (isBinary !== (this.format === 'msgpack')) {
       const fault = new Fault('bad_frame', {}, { message: `${this.format} was agreed on` })
       return gateway.hear(this.#session, { fault })
     }
 
     gateway.hear(this.#session, decodeFrame(bytes, this.format))
+  }
+
+  answered(): void {
+    this.quietLooks = 0
   }
 
   /**
@@ -218,8 +232,19 @@ class NativePeer implements Peer {
 
   end(gateway: Gateway): void {
     this.#ws = undefined
+    this.#heartbeat?.remove(this)
     this.gone()
     if (this.#session !== undefined) gateway.closed(this.#session)
+  }
+
+  // --- what the heartbeat says
+
+  ping(): void {
+    this.#ws?.ping()
+  }
+
+  lost(): void {
+    this.close('no_pong')
   }
 
   // --- the port

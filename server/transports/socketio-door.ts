@@ -15,7 +15,7 @@ import type { Gateway } from '../inbound/gateway.ts'
 import type { EdgeApp } from './edge-app.ts'
 import { type GuardHeaders, guarded } from './guard-headers.ts'
 import { CORS_KEPT_S, CORS_REQUEST_HEADERS, type Origins } from './http-origins.ts'
-import { BACKPRESSURE_BYTES_MAX, LIFETIME_MIN } from './native.ts'
+import { BACKPRESSURE_BYTES_MAX, IDLE_S, LIFETIME_MIN } from './native.ts'
 import { type Door, networkOf, retryAfter, STATUS_LINES, turnedByLeaving } from './socket-door.ts'
 import { isHandshake } from './ws-handshake.ts'
 
@@ -40,8 +40,6 @@ export type DoorApp = Pick<TemplatedApp, 'any' | 'ws' | 'publish'>
 const METHODS = 'GET, POST, OPTIONS'
 /** Some eighty are what a client sends; who polls is asked for no pace, so each request must cost little. */
 const QUERY_CHARS_MAX = 1_024
-/** Longer than Engine.IO's own patience, which ends a silent connection with a reason. */
-const IDLE_S = 60
 
 export function behindDoor(app: EdgeApp, world: DoorWorld): DoorApp {
   const door = {

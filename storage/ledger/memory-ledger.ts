@@ -171,12 +171,19 @@ export class MemoryLedger implements Ledger {
     return { answer: 'opened' }
   }
 
-  async rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed): Promise<OpenAnswer> {
+  async rebuild(
+    drop: DropId,
+    epoch: number,
+    owner: NodeId,
+    seed: RoomSeed,
+    marks: readonly OrderId[] = [],
+  ): Promise<OpenAnswer> {
     checkEpoch(epoch)
     checkSeed(seed)
     const book = this.#book(drop)
     if (book.room !== undefined && book.room.epoch >= epoch) return { answer: 'fenced', epoch: book.room.epoch }
     if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
+    if (!marks.every((mark) => book.answers.has(mark))) return { answer: 'forgotten' }
 
     const { phase, opensAtMs, closesAtMs, limitPerBuyer, items } = seed
     const stock = new Map(items.map(({ sku, left, limit }) => [sku, { left, limit }]))

@@ -95,13 +95,19 @@ export class RedisLedger implements Ledger {
     return readOpenAnswer(await this.#redis.run(this.#scripts.roomLoad, [room, answers, buyers, ops, lease], args))
   }
 
-  async rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed): Promise<OpenAnswer> {
+  async rebuild(
+    drop: DropId,
+    epoch: number,
+    owner: NodeId,
+    seed: RoomSeed,
+    marks: readonly OrderId[] = [],
+  ): Promise<OpenAnswer> {
     checkEpoch(epoch)
     checkSeed(seed)
-    const { room, lease } = this.#keysOf(drop)
+    const { room, answers, lease } = this.#keysOf(drop)
 
-    const args = [epoch, owner, ...writeRoomHash(seed)]
-    return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, [room, lease], args))
+    const args = [epoch, owner, marks.length, ...marks, ...writeRoomHash(seed)]
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, [room, answers, lease], args))
   }
 
   async read(drop: DropId): Promise<RoomState | undefined> {

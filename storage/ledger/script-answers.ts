@@ -88,6 +88,7 @@ export function readOpenAnswer(reply: unknown): OpenAnswer {
     case 'opened':
     case 'no_lease':
     case 'no_room':
+    case 'forgotten':
       return { answer }
     case 'fenced':
       return { answer, epoch: numberOf(epoch) }

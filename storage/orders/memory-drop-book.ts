@@ -158,7 +158,8 @@ export class MemoryDropBook implements DropBook, StockBook, PlanBook {
       const previousOwner = it.owner
       it.epoch += 1
       it.owner = node
-      return { epoch: it.epoch, previousOwner, watermark: it.watermark, creator: it.creator, lowStockAt: it.lowStockAt }
+      const { epoch, watermark, minEpoch, creator, lowStockAt } = it
+      return { epoch, previousOwner, watermark, minEpoch, creator, lowStockAt }
     })
   }
 

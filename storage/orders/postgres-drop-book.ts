@@ -47,11 +47,12 @@ export class PostgresDropBook implements DropBook {
     const [row] = await answered(this.#sql.unsafe<TakenRow[]>(this.#take, [drop, node], { prepare: true }))
     if (row === undefined) return undefined
 
-    const { epoch, previous_owner, wm_epoch, wm_seq, creator_id, low_stock_at } = row
+    const { epoch, previous_owner, wm_epoch, wm_seq, min_epoch, creator_id, low_stock_at } = row
     return {
       epoch,
       previousOwner: previous_owner,
       watermark: { epoch: wm_epoch, seq: wm_seq },
+      minEpoch: min_epoch,
       creator: creator_id,
       lowStockAt: low_stock_at,
     }
@@ -185,6 +186,7 @@ interface TakenRow {
   previous_owner: NodeId | null
   wm_epoch: number
   wm_seq: number
+  min_epoch: number
   creator_id: CreatorId
   low_stock_at: number | null
 }

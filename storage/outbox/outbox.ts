@@ -19,10 +19,19 @@ export interface OutboxRow {
 
 /** A publish that takes longer gives its rows back; under the server's own limit for an idle transaction. */
 const PUBLISH_MS = 20_000
+const REFILL_PAGE = 5_000
+
+/** How much of a page was made unsent, and its last row. */
+interface RefilledPage {
+  refilled: number
+  sentAt: string
+  id: number
+}
 
 export class Outbox {
   readonly #sql: Sql
   readonly #claim = readStatement('./sql/claim.sql', import.meta.url)
+  readonly #refill = readStatement('./sql/refill.sql', import.meta.url)
 
   constructor(sql: Sql) {
     this.#sql = sql
@@ -38,9 +47,12 @@ export class Outbox {
         const rows = claimed.map((row) => ({ ...row }))
         const seqs = (await publish(rows)).map((seq) => seq ?? null)
         await sql`
-          update outbox set sent_at = now(), stream_seq = sent.seq
-          from unnest(${rows.map((row) => row.id)}::bigint[], ${seqs}::bigint[]) as sent (id, seq)
-          where outbox.id = sent.id`
+          with sent as (
+            select * from unnest(${rows.map((row) => row.id)}::bigint[], ${seqs}::bigint[]) as sent (id, seq)
+          ), filled as (
+            update event_stream set last_seq = greatest(last_seq, (select max(seq) from sent))
+          )
+          update outbox set sent_at = now(), stream_seq = sent.seq from sent where outbox.id = sent.id`
         return rows.length
       }),
       PUBLISH_MS,
@@ -54,19 +66,27 @@ export class Outbox {
     return row?.unsent ?? 0
   }
 
-  /** The highest number in the stream that was answered for any row. */
+  /** The highest number in the stream that was answered for any row, since the stream was last filled again. */
   async knownSeq(): Promise<number> {
-    const [row] = await answered(this.#sql<{ seq: number | null }[]>`select max(stream_seq) as seq from outbox`)
+    const [row] = await answered(this.#sql<{ seq: number }[]>`select last_seq as seq from event_stream`)
     return row?.seq ?? 0
   }
 
-  /** The stream has lost what is above `lastSeq`: what was sent since then is to be sent again. Answers how many. */
+  /**
+   * The stream has lost what is above `lastSeq`: what was sent since then and is not in the inboxes is to be sent again.
+   * Answers how many rows that were. In pages, each of which stands for itself: after a failure, call it again.
+   */
   async refill(sinceMs: number, lastSeq: number): Promise<number> {
-    const result = await answered(
-      this.#sql`
-        update outbox set sent_at = null, stream_seq = null
-        where sent_at >= ${new Date(sinceMs)} and stream_seq > ${lastSeq}`,
-    )
-    return result.count
+    let refilled = 0
+    let after = { sentAt: new Date(sinceMs).toISOString(), id: 0 }
+    for (;;) {
+      const parameters = [after.sentAt, after.id, lastSeq, REFILL_PAGE]
+      const [page] = await answered(this.#sql.unsafe<RefilledPage[]>(this.#refill, parameters, { prepare: true }))
+      if (page === undefined) break
+      refilled += page.refilled
+      after = page
+    }
+    await answered(this.#sql`update event_stream set last_seq = ${lastSeq}`)
+    return refilled
   }
 }

@@ -18,9 +18,9 @@ export class MemoryRollCall implements RollCall {
     this.#hereAtMs.delete(node)
   }
 
-  async anyOther(node: NodeId, withinMs: number): Promise<boolean> {
+  async others(node: NodeId, withinMs: number): Promise<NodeId[]> {
     const sinceMs = this.#nowMs() - withinMs
-    return [...this.#hereAtMs].some(([one, atMs]) => one !== node && atMs >= sinceMs)
+    return [...this.#hereAtMs].filter(([one, atMs]) => one !== node && atMs >= sinceMs).map(([one]) => one)
   }
 
   wipe(): void {

@@ -3,7 +3,7 @@
  *
  * Moments are by the drop clock, which all nodes take from this Redis. Who was not here for a minute is forgotten.
  */
-import type { NodeId } from '../../protocol/ids.ts'
+import { isNodeId, type NodeId } from '../../protocol/ids.ts'
 import type { RollCall } from '../../rooms/ports.ts'
 import type { RedisConnection } from '../redis.ts'
 
@@ -34,9 +34,9 @@ export class RedisRollCall implements RollCall {
     await this.#redis.call((redis) => redis.zrem(this.#key, node))
   }
 
-  async anyOther(node: NodeId, withinMs: number): Promise<boolean> {
+  async others(node: NodeId, withinMs: number): Promise<NodeId[]> {
     const sinceMs = Math.round(this.#nowMs() - withinMs)
     const here = await this.#redis.call((redis) => redis.zrangebyscore(this.#key, sinceMs, '+inf'))
-    return here.some((one) => one !== node)
+    return here.filter((one): one is NodeId => isNodeId(one) && one !== node)
   }
 }

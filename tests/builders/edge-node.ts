@@ -6,6 +6,7 @@ import { deviceWorld as clock } from '../../client/world.ts'
 import type { RollLimits } from '../../server/inbound/session-roll.ts'
 import type { CertificateFiles } from '../../server/transports/certificate.ts'
 import { RenewableApp } from '../../server/transports/edge-app.ts'
+import type { Heartbeat } from '../../server/transports/heartbeat.ts'
 import { nativeBroadcaster, serveNative } from '../../server/transports/native.ts'
 import { allOf } from '../../server/transports/peer.ts'
 import type { Door } from '../../server/transports/socket-door.ts'
@@ -27,11 +28,12 @@ export interface EdgeOptions {
   door?: Door
   tls?: CertificateFiles
   httpsOnly?: boolean
+  heartbeat?: Heartbeat
 }
 
 export async function edgeNode(
   limits: Partial<RollLimits & SocketIoLimits> = {},
-  { fanout, door, tls, httpsOnly = false }: EdgeOptions = {},
+  { fanout, door, tls, httpsOnly = false, heartbeat }: EdgeOptions = {},
 ) {
   const world = new EdgeWorld()
   world.addDrop(SHOES)
@@ -55,7 +57,11 @@ export async function edgeNode(
     rooms: { order: async (drop, claim) => world.order(drop, claim) },
   })
   const origins = [ORIGIN]
-  serveNative(app, { gateway, log, origins, httpsOnly, ...(door === undefined ? {} : { door }) })
+  serveNative(app, {
+    ...{ gateway, log, origins, httpsOnly },
+    ...(door === undefined ? {} : { door }),
+    ...(heartbeat === undefined ? {} : { heartbeat }),
+  })
   const socketIo = serveSocketIo(
     app,
     {

@@ -212,6 +212,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
         epoch: 1,
         previousOwner: null,
         watermark: at(0, 0),
+        minEpoch: 0,
         creator,
       })
       await world.book.write(drop, [order(drop, 'ana', at(1, 1))])
@@ -220,8 +221,18 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
         epoch: 2,
         previousOwner: NODE_A,
         watermark: at(1, 1),
+        minEpoch: 0,
         creator,
       })
+    })
+
+    it('[P9] says to whoever comes next since which epoch a ledger can be whole', async () => {
+      const { drop } = await world.plan()
+      await world.book.take(drop, NODE_A)
+      await world.book.take(drop, NODE_B)
+      await world.book.fence(drop, 2)
+
+      expect(await world.book.take(drop, NODE_A)).toMatchObject({ epoch: 3, minEpoch: 2 })
     })
 
     it('[P9] mints no epoch twice, however many ask at once', async () => {

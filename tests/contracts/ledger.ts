@@ -637,6 +637,23 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       })
     })
 
+    it('[L15] opens no room that has forgotten a part of what was loaded, and leaves what stands there as it is', async () => {
+      const drop = await openDrop(world)
+      const { ledger } = world
+      const [ana, ben] = [orderId('ana'), orderId('ben')]
+      await drop.order(ask('ana'))
+      const before = await ledger.read(drop.drop)
+
+      const refused = await ledger.rebuild(drop.drop, 2, OWNER, seed({ stock: { shoe: 9 } }), [ana, ben])
+      expect(refused).toEqual({ answer: 'forgotten' })
+      expect(await ledger.read(drop.drop)).toEqual({ ...before, nowMs: expect.any(Number) })
+
+      await drop.order(ask('ben'))
+      const opened = await ledger.rebuild(drop.drop, 2, OWNER, seed({ stock: { shoe: 9 } }), [ana, ben])
+      expect(opened).toEqual({ answer: 'opened' })
+      expect(await ledger.read(drop.drop)).toMatchObject({ epoch: 2, items: [{ left: 9 }] })
+    })
+
     it('[L15] leaves nothing of an older room behind', async () => {
       const drop = await openDrop(world, { stock: { hat: 3, shoe: 3 }, limits: { shoe: 1 } })
 

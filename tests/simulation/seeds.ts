@@ -7,5 +7,9 @@ export const REGRESSIONS: readonly { seed: number; was: string }[] = [
   { seed: 356, was: 'three rollbacks: a buyer who had an order was told limit_reached' },
   { seed: 375, was: 'handed-over orders came after the stock was gone, and were revoked without a double fault' },
   { seed: 571, was: 'an order that was handed over to a closed drop was revoked' },
+  {
+    seed: 1020823,
+    was: 'a room that had forgotten an operation while it was rebuilt was adopted by another node, and it was done twice',
+  },
   { seed: 22952, was: 'a rollback between two loads of a rebuild let limits be passed' },
 ]

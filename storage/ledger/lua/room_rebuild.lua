@@ -2,18 +2,26 @@
 --[[
   room_rebuild: writes the room itself, after everything else was loaded. It is the gate: before it, nobody sells.
 
-  KEYS     room   hash    written anew
-           lease  string  the node that may try
-  ARGV     epoch, owner, then the room's other fields: field, value, ...
-  Answers  { opened } | { fenced, epoch } | { no_lease }
+  KEYS     room     hash    written anew
+           answers  hash    order id -> epoch-seq|lines
+           lease    string  the node that may try
+  ARGV     epoch, owner, n, n x orderId, then the room's other fields: field, value, ...
+  Answers  { opened } | { fenced, epoch } | { no_lease } | { forgotten }
+
+  Redis may have gone back since the loads. Each of them left an order; if one is missing there is no room, for whoever
+  comes next takes a room that is there for whole.
 ]]
-local room, lease = unpack(KEYS)
-local epoch, owner = unpack(ARGV, 1, 2)
-local FIRST_FIELD = 3
+local room, answers, lease = unpack(KEYS)
+local epoch, owner, mark_count = unpack(ARGV, 1, 3)
+local FIRST_MARK = 4
+local FIRST_FIELD = FIRST_MARK + tonumber(mark_count)
 
 local stored_epoch = redis.call('HGET', room, 'epoch')
 if stored_epoch and tonumber(stored_epoch) >= tonumber(epoch) then return { 'fenced', stored_epoch } end
 if redis.call('GET', lease) ~= owner then return { 'no_lease' } end
+for i = FIRST_MARK, FIRST_FIELD - 1 do
+  if redis.call('HEXISTS', answers, ARGV[i]) == 0 then return { 'forgotten' } end
+end
 
 redis.call('DEL', room)
 for i = FIRST_FIELD, #ARGV, 2 do redis.call('HSET', room, ARGV[i], ARGV[i + 1]) end

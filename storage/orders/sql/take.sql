@@ -7,4 +7,5 @@ with before as (
 )
 update drops set epoch = drops.epoch + 1, owner_node = $2
 from before where drops.id = before.id
-returning drops.epoch, before.owner_node as previous_owner, drops.wm_epoch, drops.wm_seq, drops.creator_id, drops.low_stock_at
+returning drops.epoch, before.owner_node as previous_owner, drops.wm_epoch, drops.wm_seq, drops.min_epoch,
+  drops.creator_id, drops.low_stock_at
