@@ -23,7 +23,7 @@ import {
 import { type DropId, dropIdSchema, type IdempotencyKey, type UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
 import { ORIGIN } from '../../protocol/position.ts'
-import { isOver } from '../../rooms/drop.ts'
+import { controlOf, isOver } from '../../rooms/drop.ts'
 import type { ControlReply } from '../../rooms/letters.ts'
 import type { Adjustment, Herald } from '../../rooms/ports.ts'
 import type { Replanned, Replanning } from '../../rooms/replanning.ts'
@@ -62,14 +62,6 @@ interface ControlAsked {
 export const CONTROL_WAIT_MS = 5_000
 /** As long as a lease of an owner that cannot be reached. */
 const CHANGE_AGAIN_MS = 2_000
-
-const ADJUSTMENTS: Readonly<Record<DropAction, Adjustment>> = {
-  open: { kind: 'phase', from: ['scheduled'], to: 'open', early: true },
-  pause: { kind: 'phase', from: ['open'], to: 'paused' },
-  resume: { kind: 'phase', from: ['paused'], to: 'open' },
-  close: { kind: 'phase', from: ['open', 'paused'], to: 'closed' },
-  cancel: { kind: 'phase', from: ['scheduled', 'open', 'paused'], to: 'cancelled' },
-}
 
 export const dropPlaceSchema = z.object({ opensAtMs: placeTimeSchema, drop: dropIdSchema })
 
@@ -167,7 +159,7 @@ async function controlDrop(
   if (phase === 'closed' || phase === 'cancelled') return wrongPhase(phase)
 
   const operation = operationIdOf(drop, caller.user, key, action)
-  const reply = await rooms.control(drop, operation, ADJUSTMENTS[action], CONTROL_WAIT_MS)
+  const reply = await rooms.control(drop, operation, controlOf(action), CONTROL_WAIT_MS)
   return sayControl(drop, reply, reply.done === 'repeated')
 }
 
