@@ -2,8 +2,8 @@
  * Negative controls: nodes from which one mechanism was taken out (controlled-node.ts), under the faults for which it is
  * there. A checker that has never failed proves nothing; the same faults on whole nodes must break nothing.
  *
- * What the nemesis can do anywhere it does itself (`npm run nemesis -- --control NAME`). Of the rest the test that has the
- * fault is run with such nodes: `LIVEDROP_TEST_CONTROL=NAME npx vitest run FILE` has to fail.
+ * What the nemesis can do anywhere it does itself (`npm run nemesis -- --control NAME`). Where a fault takes a world that
+ * is fitted for it, its own test is run with such nodes: `LIVEDROP_TEST_CONTROL=NAME npx vitest run FILE` has to fail.
  */
 import type { PlannedFault } from './plan.ts'
 
@@ -43,14 +43,35 @@ export const CONTROLS = {
     ]),
     hands: true,
   },
+  hopeful: {
+    what: 'a reply of Redis that was lost is taken for a yes',
+    // What the owner hopes for is in its memory, and dies with it.
+    faults: [
+      { id: 'F22', atMs: 1_200, forMs: 2_500, who: 'owner' },
+      { id: 'F5', atMs: 1_500, forMs: 800, who: 'owner' },
+      { id: 'F1', atMs: 2_100, forMs: 0, who: 'owner' },
+    ],
+    hands: false,
+  },
+  no_log: {
+    what: 'what the last owner had not written is not read from the log',
+    faults: [
+      { id: 'F22', atMs: 1_200, forMs: 2_500, who: 'owner' },
+      { id: 'F1', atMs: 2_000, forMs: 0, who: 'owner' },
+    ],
+    hands: false,
+  },
+  no_retry: {
+    what: 'what Postgres refused is taken for written',
+    faults: [{ id: 'F22', atMs: 1_200, forMs: 2_500, who: 'owner' }],
+    hands: false,
+  },
 } as const satisfies Record<string, Control>
 
-/** By the file whose tests have to fail; that of FF10 is `no_journal`, above. */
+/** By the file whose tests have to fail. */
 const OF_TESTS = {
-  hopeful: { what: 'a reply of Redis that was lost is taken for a yes', file: 'disk-full.cluster.test.ts' },
-  no_log: { what: 'what the last owner had not written is not read from the log', file: 'disk-full.cluster.test.ts' },
-  no_retry: { what: 'what Postgres refused is taken for written', file: 'disk-full.cluster.test.ts' },
   own_clock: { what: 'a node believes its own wall clock', file: 'clocks.cluster.test.ts' },
+  no_giving_up: { what: 'an owner that the bus does not reach keeps its rooms', file: 'partitions.cluster.test.ts' },
   rare_pings: { what: 'a link to NATS is tried once a minute', file: 'partitions.cluster.test.ts' },
 } as const satisfies Record<string, { what: string; file: string }>
 
