@@ -5,7 +5,6 @@
 import { BusNeighbours } from '../../bus/bus-neighbours.ts'
 import { NatsLink } from '../../bus/nats-link.ts'
 import type { DropId } from '../../protocol/ids.ts'
-import { Directory } from '../../rooms/directory.ts'
 import type { Fence, Taken } from '../../rooms/ports.ts'
 import { Room } from '../../rooms/room.ts'
 import { RedisLedger } from '../../storage/ledger/redis-ledger.ts'
@@ -105,10 +104,6 @@ const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
 
   own_clock() {
     RedisClock.prototype.nowMs = () => Date.now()
-  },
-
-  no_giving_up() {
-    Directory.prototype.giveUp = () => undefined
   },
 
   rare_pings() {
