@@ -4,7 +4,8 @@
  * It is written into the book of actions as done by the command line; nodes know it within a second, from Postgres.
  */
 import { defineCommand } from 'citty'
-import { Accounts, ROLES } from '../storage/accounts/accounts.ts'
+import { ROLES } from '../protocol/api/endpoint.ts'
+import { Accounts } from '../storage/accounts/accounts.ts'
 import { StandingBook } from '../storage/accounts/standings.ts'
 import { connectPostgres } from '../storage/postgres.ts'
 import { BadCall, orFail } from './outcome.ts'

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Config, readConfig, readDatabaseUrl } from '../server/config.ts'
+import { SETTINGS } from '../server/settings.ts'
 import { readState } from '../stack/state.ts'
 import { BadCall } from './outcome.ts'
 
@@ -31,6 +32,15 @@ export function environment(dataDir: string): Record<string, string | undefined>
     LIVEDROP_JWT_SECRET: readFileSync(join(dataDir, 'node', 'password'), 'utf8').trim(),
     ...process.env,
   }
+}
+
+/** What `up` decides for its nodes: where each is, and with which keys, for they must fit the tokens that it hands out. */
+const UPS_OWN = /^LIVEDROP_(HOST|PORT|NODE_ID|JWT_.*|JWKS_URL)$/
+
+/** Whatever else is set here, the nodes of `up` have too: `LIVEDROP_ORIGINS=http://localhost:5173 livedrop up`. */
+export function nodeSettings(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const named = SETTINGS.filter((name) => name.startsWith('LIVEDROP_') && !UPS_OWN.test(name))
+  return Object.fromEntries(named.map((name) => [name, env[name] ?? '']).filter(([, value]) => value !== ''))
 }
 
 /** For what works on Postgres alone: nothing else need be set. */

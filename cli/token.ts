@@ -1,6 +1,7 @@
 /** `livedrop token`: signs an access token with the installation's own secret. For trying things and for load tests. */
 import { randomUUID } from 'node:crypto'
 import { defineCommand } from 'citty'
+import { ROLES } from '../protocol/api/endpoint.ts'
 import { isUserId, type UserId } from '../protocol/ids.ts'
 import { KeyRing } from '../server/inbound/key-ring.ts'
 import { TOKEN_AGE_MAX_MS, Tokens } from '../server/inbound/tokens.ts'
@@ -8,7 +9,6 @@ import { BadCall, orFail } from './outcome.ts'
 import { configOf, dataArg, jsonArg } from './settings.ts'
 
 const HOURS_MAX = TOKEN_AGE_MAX_MS / 3_600_000
-const ROLES = ['fan', 'creator', 'admin'] as const
 
 export const tokenCommand = defineCommand({
   meta: { name: 'token', description: 'Sign an access token' },

@@ -15,7 +15,7 @@ import { runBench } from './bench.ts'
 import { DEMO_PASSWORD, DEMO_PICTURES, type DemoWorld, demoWorld } from './demo/seed.ts'
 import { CREATORS, DROPS, FANS } from './demo/world.ts'
 import { BadCall, orFail } from './outcome.ts'
-import { dataArg } from './settings.ts'
+import { dataArg, nodeSettings } from './settings.ts'
 
 const PORT = 8080
 const TOKEN_TTL_MS = 12 * 3_600_000
@@ -48,9 +48,9 @@ export const upCommand = defineCommand({
         port,
         given: { redisUrl: REDIS_URL, natsUrl: NATS_URL, databaseUrl: DATABASE_URL },
         env: {
-          LIVEDROP_LOG_LEVEL: process.env.LIVEDROP_LOG_LEVEL ?? 'warn',
+          LIVEDROP_LOG_LEVEL: 'warn',
           LIVEDROP_PICTURES: DEMO_PICTURES,
-          ...ownSettings(process.env),
+          ...nodeSettings(process.env),
         },
         onStep: show,
         onLost: ({ server, lastLines }) => console.error(`${server} ended by itself; its last words:\n${lastLines}`),
@@ -71,11 +71,6 @@ export const upCommand = defineCommand({
       await leaving
     }),
 })
-
-/** `LIVEDROP_LIMITS=none npm run livedrop -- up` is what another bench can be pointed at. Ports of metrics are one a node. */
-function ownSettings({ LIVEDROP_LIMITS, LIVEDROP_METRICS }: NodeJS.ProcessEnv): Record<string, string> {
-  return { ...(LIVEDROP_LIMITS && { LIVEDROP_LIMITS }), ...(LIVEDROP_METRICS && { LIVEDROP_METRICS }) }
-}
 
 function leaveOnSignal(cluster: LocalCluster): Promise<void> {
   return new Promise((resolve) => {

@@ -9,11 +9,11 @@ import type { Phase } from '../protocol/verdicts.ts'
 import type { Adjustment } from './ports.ts'
 
 /** What a creator, or the agenda, may do with a drop's phase. */
-export const CONTROLS = {
+const CONTROLS = {
   open: { kind: 'phase', from: ['scheduled'], to: 'open', early: true },
   pause: { kind: 'phase', from: ['open'], to: 'paused' },
   resume: { kind: 'phase', from: ['paused'], to: 'open' },
-  close: { kind: 'phase', from: ['scheduled', 'open', 'paused'], to: 'closed' },
+  close: { kind: 'phase', from: ['open', 'paused'], to: 'closed' },
   cancel: { kind: 'phase', from: ['scheduled', 'open', 'paused'], to: 'cancelled' },
 } as const satisfies Record<string, { kind: 'phase'; from: readonly Phase[]; to: Phase; early?: boolean }>
 export type Control = keyof typeof CONTROLS

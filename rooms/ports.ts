@@ -286,7 +286,7 @@ export interface DropBook {
   keptOrders(drop: DropId, afterId: OrderId | undefined, max: number): Promise<KeptOrder[]>
   /** Writes entries (oldest first, at most 512) in one transaction; answers after COMMIT, one outcome for each. */
   write(drop: DropId, entries: readonly Entry[]): Promise<WriteOutcome[]>
-  /** Drops that open or close before `untilMs`, or that are open or paused: what a node must look after. */
+  /** Drops that open before `untilMs`, or are open or paused; first those whose opening or end is next, then the youngest. */
   due(untilMs: number, max: number): Promise<DueDrop[]>
 }
 

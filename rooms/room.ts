@@ -27,6 +27,7 @@ import { refuse } from './replies.ts'
 import { RoomHours } from './room-hours.ts'
 import { settle } from './settlement.ts'
 import { Till, type TillEnd } from './till.ts'
+import { UnwrittenWords } from './unwritten-words.ts'
 import { Watchman } from './watchman.ts'
 
 export type RoomEnd = TillEnd | 'stopped'
@@ -74,6 +75,7 @@ export class Room {
   readonly #journal: Journal
   readonly #relay: Relay
   readonly #desk: NewsDesk
+  readonly #words: UnwrittenWords
   readonly #till: Till
   readonly #hours: RoomHours
   readonly #trimmer: LogTrimmer
@@ -96,9 +98,10 @@ export class Room {
       { drop, position: this.position, items: state.items, lowStockAt },
       { clock, intervalMs: limits.newsIntervalMs, send: (news) => herald.news(news) },
     )
+    this.#words = new UnwrittenWords(start.unwritten)
     this.#till = new Till(drop, state.phase, {
       ...{ ledger: world.ledger, clock, log: world.log, mayRun },
-      ...{ bearings: this.#bearings, journal: this.#journal, desk: this.#desk },
+      ...{ bearings: this.#bearings, journal: this.#journal, words: this.#words, desk: this.#desk },
       isEnded: () => this.#end !== undefined,
       heard: () => {
         this.#watchman.heard()
@@ -187,6 +190,7 @@ export class Room {
 
   #settle(batch: Written[]): void {
     settle(this.drop, batch, { ...this.#world, post: (letter) => this.post(letter) })
+    for (const { noted, outcome } of batch) if (outcome.outcome !== 'stale') this.#words.written(noted.entry)
     const last = batch.at(-1)
     if (last !== undefined) this.#trimmer.written(last.noted.entry.position)
     // Postgres has fewer units than the ledger gave. Of which SKU, and how many of them, only a ledger built anew knows.
@@ -205,6 +209,7 @@ export class Room {
     this.#watchman.stop()
     this.#hours.stop()
     this.#desk.stop()
+    this.#words.close()
     for (const letter of this.#mailbox.close()) unread(letter)
     if (end !== 'stopped') this.#world.log.warn('room.ended', { drop: this.drop, end, position: this.position })
   }

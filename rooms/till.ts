@@ -17,6 +17,7 @@ import { pause } from './nap.ts'
 import type { NewsDesk } from './news-desk.ts'
 import type { AdjustAnswer, BatchAnswer, Clock, Entry, Ledger, Log, Refused, RoomState } from './ports.ts'
 import { controlReplyTo, refuse, replyTo } from './replies.ts'
+import type { UnwrittenWords } from './unwritten-words.ts'
 
 export type TillEnd = Deposed | 'lease_lost'
 
@@ -26,6 +27,7 @@ export interface TillWorld {
   log: Log
   bearings: Bearings
   journal: Journal
+  words: UnwrittenWords
   desk: NewsDesk
   /** Whether the lease still stands. */
   mayRun(): boolean
@@ -84,7 +86,7 @@ export class Till {
   }
 
   async adjust(letter: ControlLetter): Promise<TillEnd | undefined> {
-    const { ledger, bearings } = this.#world
+    const { ledger, bearings, words } = this.#world
     if (this.#inTime([letter]).length === 0) return undefined
 
     const fence = bearings.fence()
@@ -103,7 +105,7 @@ export class Till {
       bearings.came(fence, answer.position.seq)
       this.#applied(letter, answer)
     }
-    letter.answer(controlReplyTo(answer, this.#phase))
+    words.tell(letter, controlReplyTo(answer, this.#phase))
     return undefined
   }
 
@@ -136,11 +138,13 @@ export class Till {
   }
 
   #applied(letter: ControlLetter, answer: Applied): void {
-    const { desk, journal } = this.#world
+    const { desk, journal, words } = this.#world
     const { position, phase } = answer
+    const entry = entryOf(letter, answer)
     if (letter.adjustment.kind === 'restock') desk.restocked(position, answer.left)
     else desk.counted(position, answer.left)
-    journal.note(entryOf(letter, answer))
+    journal.note(entry)
+    words.noted(entry)
     if (phase !== this.#phase) this.#turn(phase, answer.opensAtMs)
     this.#world.heard()
   }
@@ -174,13 +178,16 @@ export class Till {
   }
 
   async #catchUp(): Promise<Deposed | undefined> {
-    const { ledger, bearings, journal, desk } = this.#world
+    const { ledger, bearings, journal, words, desk } = this.#world
     const found = await bearings.look(ledger, this.#drop)
     if (typeof found === 'string') return found
     const missed = await bearings.missed(ledger, this.#drop, found)
     if (missed === undefined) return 'lost'
 
-    for (const entry of missed) journal.note(entry)
+    for (const entry of missed) {
+      journal.note(entry)
+      words.noted(entry)
+    }
     bearings.caughtUp(found)
     desk.counted(bearings.position, leftOf(found))
     if (found.phase !== this.#phase) this.#turn(found.phase, found.opensAtMs)

@@ -323,7 +323,6 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
     url,
     stop: () => {
       loopDelay.stop()
-      heartbeat.stop()
       return stopInOrder(
         {
           ...{
@@ -337,6 +336,7 @@ export async function startNode(config: Config, lines: NodeLog, readKeys = () =>
             directory,
             reach,
             roll,
+            heartbeat,
             hub,
             members,
             ears,

@@ -25,6 +25,7 @@ import type { NodeLog } from './log.ts'
 import type { Hub } from './outbound/hub.ts'
 import type { OutboxPublisher } from './outbound/outbox-publisher.ts'
 import type { Reconciler } from './reconciler.ts'
+import type { Heartbeat } from './transports/heartbeat.ts'
 import type { Http } from './transports/http.ts'
 import type { Listener } from './transports/http-listener.ts'
 
@@ -39,6 +40,7 @@ export interface Parts {
   directory: Directory
   reach: Reach
   roll: SessionRoll
+  heartbeat: Heartbeat
   hub: Hub
   members: Members
   ears: readonly Subscription[]
@@ -74,6 +76,7 @@ export async function stopInOrder(parts: Parts, graceMs: number): Promise<void> 
   listener.stop()
   await answered(parts, graceMs * ANSWERS_SHARE)
   roll.stop()
+  parts.heartbeat.stop()
   hub.stop()
   parts.reach.stop()
   await members.stop()

@@ -28,52 +28,57 @@ export interface LocalCluster {
 }
 
 export async function startCluster(options: ClusterOptions): Promise<LocalCluster> {
-  const { nodes: count, port = 0, onLog, onStep = () => undefined } = options
   const stack = await startStack(options)
-  const env = {
-    ...nodeUrls(stack, options.env?.LIVEDROP_PREFIX),
-    DATABASE_URL: stack.databaseUrl,
-    LIVEDROP_HOST: '127.0.0.1',
-    // With the data: a token of yesterday is good today, and no two installations share a secret.
-    LIVEDROP_JWT_SECRET: options.fresh ? randomBytes(32).toString('hex') : secretOf(ownFolder(stack.dataDir, 'node')),
-    ...options.env,
-  }
   const nodes: LocalNode[] = []
-  let started = 0
-
-  async function addNode(): Promise<LocalNode> {
-    const name = `node-${started + 1}`
-    const ownPort = port === 0 ? 0 : port + started
-    started += 1
-    const node = await step(
-      onStep,
-      `start ${name}`,
-      () =>
-        startNode({
-          name,
-          nodeId: `${name}-${randomBytes(4).toString('hex')}`,
-          env: { ...env, LIVEDROP_PORT: String(ownPort) },
-          ...(onLog === undefined ? {} : { onLog: (line: string) => onLog(name, line) }),
-        }),
-      (up) => `${up.url}, pid ${up.pid}`,
-    )
-    nodes.push(node)
-    return node
-  }
-
-  async function stop(): Promise<void> {
+  const stop = async () => {
     await Promise.all(nodes.map((node) => node.stop()))
     await stack.stop()
   }
 
   try {
+    const env = nodeEnv(stack, options)
+    let started = 0
+    const addNode = async () => {
+      started += 1
+      const node = await bringUp(started, env, options)
+      nodes.push(node)
+      return node
+    }
     // One after the other: the first one migrates the database.
-    for (let n = 0; n < count; n += 1) await addNode()
+    for (let n = 0; n < options.nodes; n += 1) await addNode()
+    return { stack, nodes, env, addNode, stop }
   } catch (error) {
     await stop()
     throw error
   }
-  return { stack, nodes, env, addNode, stop }
+}
+
+function nodeEnv(stack: LocalStack, { fresh, env }: ClusterOptions): Record<string, string> {
+  return {
+    ...nodeUrls(stack, env?.LIVEDROP_PREFIX),
+    DATABASE_URL: stack.databaseUrl,
+    LIVEDROP_HOST: '127.0.0.1',
+    // With the data: a token of yesterday is good today, and no two installations share a secret.
+    LIVEDROP_JWT_SECRET: fresh ? randomBytes(32).toString('hex') : secretOf(ownFolder(stack.dataDir, 'node')),
+    ...env,
+  }
+}
+
+/** `which`: from 1. */
+function bringUp(
+  which: number,
+  env: Readonly<Record<string, string>>,
+  { port = 0, onLog, onStep = () => undefined }: ClusterOptions,
+): Promise<LocalNode> {
+  const name = `node-${which}`
+  const start = () =>
+    startNode({
+      name,
+      nodeId: `${name}-${randomBytes(4).toString('hex')}`,
+      env: { ...env, LIVEDROP_PORT: String(port === 0 ? 0 : port + which - 1) },
+      ...(onLog === undefined ? {} : { onLog: (line: string) => onLog(name, line) }),
+    })
+  return step(onStep, `start ${name}`, start, (up) => `${up.url}, pid ${up.pid}`)
 }
 
 /** Users of their own for nodes under the usual prefix, which is the one that these users are made for. */

@@ -184,16 +184,16 @@ export type SettingsAnswer =
   | { answer: 'forbidden'; reason: string }
 
 /** Without these, `accepted` would be a promise that a power cut, a rewrite of the file or an eviction can break. */
-const NEEDED_SETTINGS = {
-  appendonly: 'yes',
-  appendfsync: 'always',
-  'no-appendfsync-on-rewrite': 'no',
-  'maxmemory-policy': 'noeviction',
-} as const
+export const NEEDED_SETTINGS = [
+  { setting: 'appendonly', needed: 'yes' },
+  { setting: 'appendfsync', needed: 'always' },
+  { setting: 'no-appendfsync-on-rewrite', needed: 'no' },
+  { setting: 'maxmemory-policy', needed: 'noeviction' },
+] as const
 
 export async function checkRedisSettings(redis: RedisConnection): Promise<SettingsAnswer> {
   const unsafe: UnsafeSetting[] = []
-  for (const [setting, needed] of Object.entries(NEEDED_SETTINGS)) {
+  for (const { setting, needed } of NEEDED_SETTINGS) {
     try {
       const [, found = 'unknown'] = (await redis.call((client) => client.config('GET', setting))) as string[]
       if (found !== needed) unsafe.push({ setting, found, needed })

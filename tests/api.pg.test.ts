@@ -129,7 +129,7 @@ describe('REST on Postgres', () => {
   it('[R27] a forged cursor begins the list elsewhere and breaks nothing', async () => {
     const { token } = await register('fan')
     for (const atMs of [0, 0.5, 1e-9, Date.UTC(2100, 0, 1), Date.UTC(2100, 0, 1) + 1, 8.64e15]) {
-      const cursor = Buffer.from(JSON.stringify([atMs, 'a'.repeat(26)])).toString('base64url')
+      const cursor = Buffer.from(JSON.stringify({ acceptedAtMs: atMs, orderId: 'a'.repeat(26) })).toString('base64url')
       const heard = await node.call('GET', `/v1/orders?cursor=${cursor}`, { token })
       expect([atMs, heard.status]).toEqual([atMs, atMs > Date.UTC(2100, 0, 1) ? 400 : 200])
     }

@@ -1,6 +1,7 @@
 /** Settings, and that nothing secret is ever said about them. */
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { nodeSettings } from '../cli/settings.ts'
 import { Fault } from '../protocol/faults.ts'
 import { describeConfig, type Environment, readConfig, readDatabaseUrl } from '../server/config.ts'
 import { makeLog } from '../server/log.ts'
@@ -111,6 +112,16 @@ describe('settings', () => {
     expect(readConfig({ ...base, NATS_URL: cluster }).natsUrl).toBe(cluster)
     expect(problems({ ...production, NATS_URL: cluster })).toEqual([])
     expect(problems({ ...base, NATS_URL: 'nats://a:4222,redis://b' })).toHaveLength(1)
+  })
+
+  it('[OO6] what is set where `livedrop up` is called is set for its nodes, but for what it decides itself', () => {
+    const given = { LIVEDROP_ORIGINS: 'http://localhost:5173', LIVEDROP_DOCS: '', LIVEDROP_LIMIT_ORDERS: 'off' }
+    const own = { LIVEDROP_PORT: '8085', LIVEDROP_NODE_ID: 'mine', LIVEDROP_JWT_SECRET: SECRET }
+
+    expect(nodeSettings({ ...given, ...own, PATH: '/bin', REDIS_URL: 'redis://a', NODE_ENV: 'production' })).toEqual({
+      LIVEDROP_ORIGINS: 'http://localhost:5173',
+      LIVEDROP_LIMIT_ORDERS: 'off',
+    })
   })
 
   it('[G7] who works on Postgres alone is asked for nothing else, and for that as strictly', () => {

@@ -71,6 +71,27 @@ describe('a greeting', () => {
     expect(world.asked).toEqual([])
   })
 
+  it('[S11] at which something throws ends its socket and no other, also behind the check of a token', async () => {
+    const world = new EdgeWorld()
+    const signedIn = world.connect('json', world.token('ana'))
+    const other = await world.anonymous()
+    signedIn.peer.take()
+    world.tickets.issue = () => {
+      throw new Error('no keys')
+    }
+
+    expect(await signedIn.asks({ type: 'auth', id: 1, token: world.token('ana') })).toMatchObject([
+      { type: 'error', id: 1, code: 'internal' },
+    ])
+    signedIn.say({ type: 'hello', token: world.token('ana') })
+    world.connect('json', world.token('ana'))
+    await world.connect().asks({ type: 'hello', token: world.token('ana') })
+
+    expect(world.logged.filter((event) => event === 'greeting.failed')).toHaveLength(3)
+    expect(world.roll.size).toBe(1)
+    expect(other.peer.open).toBe(true)
+  })
+
   it('[S3] lets what follows wait for the token to be checked, in order', async () => {
     const world = new EdgeWorld()
     world.addDrop(SHOES)

@@ -256,12 +256,8 @@ describe('the laws of a history', () => {
     expect(brokenBy({ ...change, doings: doings.slice(0, 3), stock: { ...stock, phase: 'open' } })).toHaveLength(2)
   })
 
-  it('[EE2] a pause that a double fault took is nobody`s fault', () => {
-    const doings = paused(112, 200)
-    const excuses = [{ fromMs: 100, toMs: 115 }]
-
-    expect(judge(history({ doings }), excuses).broken).toEqual([])
-    expect(judge(history({ doings }), [{ fromMs: 300, toMs: 400 }]).broken).not.toEqual([])
+  it('[EE2] no double fault excuses a sale in a pause', () => {
+    expect(judge(history({ doings: paused(112, 200) }), [{ fromMs: 100, toMs: 115 }]).broken).not.toEqual([])
   })
 
   it('[EE1] a true sold_out and a true limit_reached pass', () => {

@@ -1,7 +1,7 @@
 /** Orders as their buyers read them. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { DropId } from '../protocol/ids.ts'
-import { type OrderCursor, OrderReader, type OrderRecord } from '../storage/orders/order-reader.ts'
+import { MINE_MAX, type OrderCursor, OrderReader, type OrderRecord } from '../storage/orders/order-reader.ts'
 import { readStatement } from '../storage/postgres.ts'
 import { ask, buyer } from './builders/people.ts'
 import { postgresWorld } from './contracts/drop-book-postgres.ts'
@@ -44,6 +44,20 @@ async function pages(question: Partial<Parameters<OrderReader['list']>[1]>): Pro
 }
 
 describe('OrderReader', () => {
+  it('[OO8] answers with the latest of somebody who has many', async () => {
+    const { book, plan } = postgresWorld(database.sql)
+    const { drop } = await plan({ stock: { shoe: 100 } })
+    const many = Array.from({ length: MINE_MAX + 8 }, (_, n) =>
+      order(drop, 'zoe', at(1, n + 1), { shoe: 1 }, `k${n + 1}`),
+    )
+    await book.write(drop, [...many, order(drop, 'yan', at(1, 90))])
+
+    const mine = await reader.mine(drop, [buyer('zoe'), buyer('yan'), buyer('zoe')])
+
+    expect(mine.get(buyer('zoe'))?.map(({ key }) => key)).toEqual(many.slice(8).map(({ key }) => key))
+    expect(mine.get(buyer('yan'))).toHaveLength(1)
+  })
+
   it('[P25] answers a whole crowd with their own orders of a drop, in one question', async () => {
     const mine = await reader.mine(first, [buyer('ana'), buyer('ben'), buyer('nobody')])
 

@@ -248,6 +248,20 @@ describe('the hours of a drop', () => {
     expect(phases).toEqual([{ kind: 'phase', phase: 'open' }])
   })
 
+  it('[OO7] is not closed by hand before it opens, and can be cancelled then', async () => {
+    const { world, node, drop } = await selling(closed)
+    const by = (control: 'close' | 'cancel') => node.router.control(drop, control, controlOf(control), 1_000)
+
+    const replies = [by('close'), by('cancel'), by('close')]
+    await world.clock.advance(100)
+
+    expect(await Promise.all(replies)).toMatchObject([
+      { done: 'wrong_phase', phase: 'scheduled' },
+      { done: 'applied', phase: 'cancelled' },
+      { done: 'wrong_phase', phase: 'cancelled' },
+    ])
+  })
+
   it('[D3] closes at its moment, also when it is paused, and still answers for the orders it has', async () => {
     const { world, drop, node, order } = await selling(closed)
     await world.clock.advance(9_500)

@@ -1,5 +1,5 @@
 /** What a person reads on a machine that lacks a server. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { findPostgres } from '../stack/binaries.ts'
@@ -8,6 +8,7 @@ import { MissingServer, StackFault } from '../stack/faults.ts'
 import { type StackOptions, startStack } from '../stack/local-stack.ts'
 import { type Machine, thisMachine } from '../stack/machine.ts'
 import type { Step } from '../stack/steps.ts'
+import { NEEDED_SETTINGS } from '../storage/redis.ts'
 
 const folders: string[] = []
 
@@ -32,6 +33,19 @@ it('[K5] names every missing server, how it was looked for and what to do, in on
   ]) {
     expect(failed.message).toContain(part)
   }
+})
+
+it('[K5] names containers that there are, on loopback and with the settings that the promises rest on', async () => {
+  const { message } = await failure({ machine: bareMachine() })
+  const [, file = '', named = ''] = /docker compose -f (\S+) up -d ([\w ]+),/.exec(message) ?? []
+
+  const compose = readFileSync(join(import.meta.dirname, '..', file), 'utf8')
+  const services = compose.slice(compose.indexOf('services:'), compose.indexOf('\nvolumes:'))
+  expect([...services.matchAll(/^ {2}(\w+):$/gm)].map(([, service]) => service)).toEqual(named.split(' '))
+  const ports = [...services.matchAll(/ports: \["([^"]+)"\]/g)].map(([, port]) => port)
+  expect(ports).toEqual(['127.0.0.1:6379:6379', '127.0.0.1:4222:4222', '127.0.0.1:5432:5432'])
+  const told = compose.replaceAll(/[",\s]+/g, ' ')
+  for (const { setting, needed } of NEEDED_SETTINGS) expect(told).toContain(`--${setting} ${needed} `)
 })
 
 it('[K5] asks only for what is needed: a server with a given address is not missing', async () => {

@@ -172,6 +172,23 @@ describe('when the lease is lost while the owner lives', () => {
     expect(world.sold(drop)).toBe(20)
   })
 
+  it('[V7] a call of the last owner that arrives after the next one has begun is kept out by the epoch alone', async () => {
+    const { world, drop, a, b } = await twoNodes()
+    // Its first one: the next owner's room is where this one left it, by position and by call.
+    const arrives = world.hold('ledger', 'order')
+    void a.order(drop, ask(drop, 'late'))
+    await world.clock.advance(50)
+    a.crash()
+    await world.clock.advance(2_500)
+    const waking = b.directory.wake(drop)
+    await world.clock.advance(500)
+    expect(await waking).toBe('here')
+
+    arrives()
+
+    expect(await persist(world, b, drop, ['late'])).toEqual(['accepted'])
+  })
+
   it('[V8] a node that leaves writes what it has and passes its rooms on to the node that comes next', async () => {
     const { world, drop, a, b } = await twoNodes()
     await orders(world, a, drop, names(2))

@@ -7,10 +7,11 @@
  */
 
 import { fileURLToPath } from 'node:url'
+import type { Role } from '../../protocol/api/endpoint.ts'
 import type { CreatorId, UserId } from '../../protocol/ids.ts'
 import { Passwords } from '../../server/inbound/passwords.ts'
 import type { Tokens } from '../../server/inbound/tokens.ts'
-import { type Account, Accounts, type Role } from '../../storage/accounts/accounts.ts'
+import { type Account, Accounts } from '../../storage/accounts/accounts.ts'
 import { Follows } from '../../storage/follows/follows.ts'
 import { connectPostgres, type Sql } from '../../storage/postgres.ts'
 import { call, type Rest } from '../rest.ts'

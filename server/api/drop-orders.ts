@@ -4,21 +4,24 @@
  * A row of CSV is a line of an order, because a line is what is put into a parcel. Nothing in it is free text (ids,
  * SKUs, numbers, times), so no field needs quotes and none can be taken for a formula.
  */
+import { z } from 'zod'
 import { CSV_ORDERS_MAX, listDropOrders } from '../../protocol/api/orders.ts'
-import { PAGE_DEFAULT } from '../../protocol/api/pages.ts'
+import { idempotencyKeySchema, userIdSchema } from '../../protocol/ids.ts'
 import type { Drops } from '../../storage/drops/drops.ts'
 import type { OrderReader, OrderRecord } from '../../storage/orders/order-reader.ts'
-import { formatDropOrdersCursor, parseDropOrdersCursor } from './cursor.ts'
 import { isoTime } from './iso-time.ts'
 import { viewOrder } from './orders.ts'
+import { readPage } from './page.ts'
 import { asCreator } from './products.ts'
-import { refuse } from './refusal.ts'
+import { isRefusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
 
 export interface DropOrdersWorld {
   orders: Pick<OrderReader, 'listOfDrop'>
   drops: Pick<Drops, 'byId'>
 }
+
+export const dropOrderPlaceSchema = z.object({ buyer: userIdSchema, key: idempotencyKeySchema })
 
 export function dropOrderRoutes({ orders, drops }: DropOrdersWorld): Route[] {
   return [
@@ -28,18 +31,18 @@ export function dropOrderRoutes({ orders, drops }: DropOrdersWorld): Route[] {
       if (drop.creator !== asCreator(caller.user) && caller.role !== 'admin') {
         return refuse('forbidden', { detail: 'only the creator of a drop sees its orders' })
       }
-      const { cursor, state } = query
-      const after = cursor === undefined ? undefined : parseDropOrdersCursor(cursor)
-      if (cursor !== undefined && after === undefined) {
-        return refuse('bad_request', { errors: [{ at: 'query.cursor', message: 'not a cursor of this list' }] })
-      }
+      const { cursor, state, limit } = query
       const isCsv = wantsCsv(headers.accept)
-      const limit = isCsv ? CSV_ORDERS_MAX : (query.limit ?? PAGE_DEFAULT)
-      // One more than asked for says whether there is a next page.
-      const rows = await orders.listOfDrop(drop.drop, { state, after, limit: limit + 1 })
-      const items = rows.slice(0, limit)
-      const last = rows.length > limit ? items.at(-1) : undefined
-      const nextCursor = last === undefined ? null : formatDropOrdersCursor(last)
+      const said = await readPage(
+        { cursor, limit: isCsv ? CSV_ORDERS_MAX : limit },
+        dropOrderPlaceSchema,
+        (question) => orders.listOfDrop(drop.drop, { state, ...question }),
+        ({ buyer, key }) => ({ buyer, key }),
+        (order) => order,
+      )
+      if (isRefusal(said)) return said
+
+      const { items, nextCursor } = said
       if (!isCsv) {
         return answer(200, { items: items.map((order) => ({ ...viewOrder(order), buyer: order.buyer })), nextCursor })
       }

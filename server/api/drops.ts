@@ -5,6 +5,7 @@
  * a resend is the same operation wherever and whenever it arrives, and the ledger applies it once.
  */
 import { createHash } from 'node:crypto'
+import { z } from 'zod'
 import {
   announceDrop,
   cancelDrop,
@@ -19,11 +20,10 @@ import {
   restockDrop,
   resumeDrop,
 } from '../../protocol/api/drops.ts'
-import { PAGE_DEFAULT } from '../../protocol/api/pages.ts'
-import type { DropId, IdempotencyKey, UserId } from '../../protocol/ids.ts'
+import { type DropId, dropIdSchema, type IdempotencyKey, type UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
 import { ORIGIN } from '../../protocol/position.ts'
-import { isOver } from '../../rooms/drop.ts'
+import { controlOf, isOver } from '../../rooms/drop.ts'
 import type { ControlReply } from '../../rooms/letters.ts'
 import type { Adjustment, Herald } from '../../rooms/ports.ts'
 import type { Replanned, Replanning } from '../../rooms/replanning.ts'
@@ -31,10 +31,10 @@ import type { Rooms } from '../../rooms/router.ts'
 import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
 import { type StockBook, TOTAL_MAX } from '../../storage/stock/stock-book.ts'
 import type { Identity } from '../inbound/session.ts'
-import { formatDropCursor, parseDropCursor } from './cursor.ts'
 import { viewDrop } from './drop-answer.ts'
 import type { DropPages } from './drop-pages.ts'
 import { isoTime } from './iso-time.ts'
+import { placeTimeSchema, readPage } from './page.ts'
 import { asCreator } from './products.ts'
 import { isRefusal, type Refusal, refuse } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
@@ -63,13 +63,7 @@ export const CONTROL_WAIT_MS = 5_000
 /** As long as a lease of an owner that cannot be reached. */
 const CHANGE_AGAIN_MS = 2_000
 
-const ADJUSTMENTS: Readonly<Record<DropAction, Adjustment>> = {
-  open: { kind: 'phase', from: ['scheduled'], to: 'open', early: true },
-  pause: { kind: 'phase', from: ['open'], to: 'paused' },
-  resume: { kind: 'phase', from: ['paused'], to: 'open' },
-  close: { kind: 'phase', from: ['open', 'paused'], to: 'closed' },
-  cancel: { kind: 'phase', from: ['scheduled', 'open', 'paused'], to: 'cancelled' },
-}
+export const dropPlaceSchema = z.object({ opensAtMs: placeTimeSchema, drop: dropIdSchema })
 
 export function dropRoutes(world: DropsWorld): Route[] {
   const { drops, announceAgenda } = world
@@ -92,17 +86,15 @@ export function dropRoutes(world: DropsWorld): Route[] {
       return answer(200, viewDrop(look.record, look.state))
     }),
 
-    route(listDrops, async ({ query }) => {
-      const { cursor, limit = PAGE_DEFAULT, ...filter } = query
-      const after = cursor === undefined ? undefined : parseDropCursor(cursor)
-      if (cursor !== undefined && after === undefined) {
-        return refuse('bad_request', { errors: [{ at: 'query.cursor', message: 'not a cursor of this list' }] })
-      }
-      const rows = await drops.list({ ...filter, after, limit: limit + 1 })
-      const items = rows.slice(0, limit)
-      const last = rows.length > limit ? items.at(-1) : undefined
-      const nextCursor = last === undefined ? null : formatDropCursor(last)
-      return answer(200, { items: items.map((record) => viewDrop(record, undefined)), nextCursor })
+    route(listDrops, async ({ query: { cursor, limit, ...filter } }) => {
+      const said = await readPage(
+        { cursor, limit },
+        dropPlaceSchema,
+        (question) => drops.list({ ...filter, ...question }),
+        ({ opensAtMs, drop }) => ({ opensAtMs, drop }),
+        (record) => viewDrop(record, undefined),
+      )
+      return isRefusal(said) ? said : answer(200, said)
     }),
 
     route(changeDrop, async ({ params, caller, body }) => {
@@ -167,7 +159,7 @@ async function controlDrop(
   if (phase === 'closed' || phase === 'cancelled') return wrongPhase(phase)
 
   const operation = operationIdOf(drop, caller.user, key, action)
-  const reply = await rooms.control(drop, operation, ADJUSTMENTS[action], CONTROL_WAIT_MS)
+  const reply = await rooms.control(drop, operation, controlOf(action), CONTROL_WAIT_MS)
   return sayControl(drop, reply, reply.done === 'repeated')
 }
 

@@ -4,9 +4,9 @@
  * What the room says is translated, never second-guessed, with one exception: a room that is over and has left Redis
  * knows nobody any more, so its `invalid` is looked up in Postgres, where a retry still finds its order.
  */
+import { z } from 'zod'
 import { cancelOrder, listOrders, placeOrder, readOrder, WAIT_MAX_S } from '../../protocol/api/orders.ts'
-import { PAGE_DEFAULT } from '../../protocol/api/pages.ts'
-import type { DropId, IdempotencyKey, OrderId, UserId } from '../../protocol/ids.ts'
+import { type DropId, type IdempotencyKey, type OrderId, orderIdSchema, type UserId } from '../../protocol/ids.ts'
 import { formatLines, type Line } from '../../protocol/lines.ts'
 import type { OrderState } from '../../protocol/verdicts.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
@@ -15,10 +15,10 @@ import type { Rooms } from '../../rooms/router.ts'
 import type { DropRecord, Drops } from '../../storage/drops/drops.ts'
 import type { OrderReader, OrderRecord } from '../../storage/orders/order-reader.ts'
 import type { Cancellation, Cancellations } from '../inbound/cancellations.ts'
-import { formatOrderCursor, parseOrderCursor } from './cursor.ts'
 import { isoTime } from './iso-time.ts'
+import { placeTimeSchema, readPage } from './page.ts'
 import { preferredWaitMs } from './prefer.ts'
-import { type Refusal, refuse, refuseVerdict } from './refusal.ts'
+import { isRefusal, type Refusal, refuse, refuseVerdict } from './refusal.ts'
 import { answer, type Route, route } from './route.ts'
 import type { Settlements } from './settlements.ts'
 
@@ -36,6 +36,8 @@ export const ORDER_WAIT_MS = 3_000
 /** An accepted order is in Postgres some tens of milliseconds later, and whoever just placed it asks for it at once. */
 const SECOND_LOOK_MS = 250
 
+export const orderPlaceSchema = z.object({ acceptedAtMs: placeTimeSchema, orderId: orderIdSchema })
+
 export function orderRoutes(world: OrdersWorld): Route[] {
   const { orders, secondLookMs = SECOND_LOOK_MS } = world
 
@@ -45,18 +47,15 @@ export function orderRoutes(world: OrdersWorld): Route[] {
       return place(world, claim, preferredWaitMs(headers.prefer, WAIT_MAX_S * 1000))
     }),
 
-    route(listOrders, async ({ query, caller }) => {
-      const { cursor, limit = PAGE_DEFAULT, ...filter } = query
-      const after = cursor === undefined ? undefined : parseOrderCursor(cursor)
-      if (cursor !== undefined && after === undefined) {
-        return refuse('bad_request', { errors: [{ at: 'query.cursor', message: 'not a cursor of this list' }] })
-      }
-      // One more than asked for says whether there is a next page.
-      const rows = await orders.list(caller.user, { ...filter, limit: limit + 1, ...(after ? { after } : {}) })
-      const items = rows.slice(0, limit)
-      const last = rows.length > limit ? items.at(-1) : undefined
-      const nextCursor = last === undefined ? null : formatOrderCursor(last)
-      return answer(200, { items: items.map(viewOrder), nextCursor })
+    route(listOrders, async ({ query: { cursor, limit, ...filter }, caller }) => {
+      const said = await readPage(
+        { cursor, limit },
+        orderPlaceSchema,
+        (question) => orders.list(caller.user, { ...filter, ...question }),
+        ({ acceptedAtMs, orderId }) => ({ acceptedAtMs, orderId }),
+        viewOrder,
+      )
+      return isRefusal(said) ? said : answer(200, said)
     }),
 
     route(readOrder, async ({ params, caller }) => {

@@ -28,26 +28,27 @@ export async function readPage<Place, Row, Item>(
   view: (row: Row) => Item,
 ): Promise<{ items: Item[]; nextCursor: string | null } | Refusal> {
   const { cursor, limit = PAGE_DEFAULT } = asked
-  const after = cursor === undefined ? undefined : placeSchema.safeParse(parseCursor(cursor))
-  if (after?.success === false) {
+  const after = cursor === undefined ? undefined : parseCursor(cursor, placeSchema)
+  if (cursor !== undefined && after === undefined) {
     return refuse('bad_request', { errors: [{ at: 'query.cursor', message: 'not a cursor of this list' }] })
   }
 
-  const rows = await read({ limit: limit + 1, ...(after === undefined ? {} : { after: after.data }) })
+  const rows = await read({ limit: limit + 1, ...(after === undefined ? {} : { after }) })
   const shown = rows.slice(0, limit)
   const last = rows.length > limit ? shown.at(-1) : undefined
   const nextCursor = last === undefined ? null : formatCursor(placeOf(last))
   return { items: shown.map(view), nextCursor }
 }
 
-function formatCursor(place: unknown): string {
+export function formatCursor(place: unknown): string {
   return Buffer.from(JSON.stringify(place)).toString('base64url')
 }
 
-function parseCursor(text: string): unknown {
+/** Undefined for anything that no page of this list gave out. */
+export function parseCursor<Place>(text: string, placeSchema: z.ZodType<Place>): Place | undefined {
   try {
-    return JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
+    return placeSchema.safeParse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))).data
   } catch {
-    return undefined // not ours, then: the schema says so
+    return undefined // no JSON: not ours, then
   }
 }

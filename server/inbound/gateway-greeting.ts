@@ -87,7 +87,7 @@ export class Greeting {
 
   /** A token that came with the handshake: no hello is needed. */
   handshake(session: Session, token: string): void {
-    this.#inTurn(session, () => void this.#signIn(session, token, undefined))
+    this.#inTurn(session, () => this.#signIn(session, token, undefined))
   }
 
   /** The hello of a socket that came without a token. */
@@ -95,21 +95,25 @@ export class Greeting {
     this.#inTurn(session, () => this.#meet(session, hello))
   }
 
-  #inTurn(session: Session, greet: () => void): void {
+  #inTurn(session: Session, greet: () => void | Promise<void>): void {
     if (session.standing.state === 'greeting') session.standing.isHeard = true
     this.#turns.take(1, () => {
-      if (session.standing.state !== 'greeting') return
-      try {
-        greet()
-      } catch (cause) {
-        this.#world.log.error('greeting.failed', { cause: String(cause) })
-        session.peer.close('insufficient_state', this.#world.random() * COME_BACK_MS)
-      }
+      if (session.standing.state === 'greeting') void this.#safely(session, greet)
     })
   }
 
+  /** What is thrown, before or after a token was checked, ends this socket and no other. */
+  async #safely(session: Session, greet: () => void | Promise<void>): Promise<void> {
+    try {
+      await greet()
+    } catch (cause) {
+      this.#world.log.error('greeting.failed', { cause: String(cause) })
+      session.peer.close('insufficient_state', this.#world.random() * COME_BACK_MS)
+    }
+  }
+
   #meet(session: Session, hello: Hello) {
-    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
+    if (hello.token !== undefined) return this.#signIn(session, hello.token, hello)
     if (hello.resume?.ticket === undefined) return this.#comeIn(session, hello, { state: 'anonymous' })
 
     const identity = this.#world.tickets.verify(hello.resume.ticket)
@@ -124,7 +128,8 @@ export class Greeting {
     if (standing.state !== 'signed_in' || standing.greeted) {
       return session.peer.send(errorMessage(new Fault('conflict', {}, { message: 'already greeted' })))
     }
-    if (hello.token !== undefined) return void this.#signIn(session, hello.token, hello)
+    const { token } = hello
+    if (token !== undefined) return void this.#safely(session, () => this.#signIn(session, token, hello))
 
     if (this.#isAnothers(hello, standing.identity)) return session.peer.close('invalid_token')
 

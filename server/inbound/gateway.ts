@@ -127,9 +127,13 @@ export class Gateway {
     try {
       this.#obey(session, message)
     } catch (cause) {
-      this.#world.log.error('gateway.failed', { type: message.type, cause: String(cause) })
-      session.peer.send(errorMessage(cause, 'id' in message ? message.id : undefined))
+      this.#failed(session, message, cause)
     }
+  }
+
+  #failed(session: Session, message: Up, cause: unknown): void {
+    this.#world.log.error('gateway.failed', { type: message.type, cause: String(cause) })
+    session.peer.send(errorMessage(cause, 'id' in message ? message.id : undefined))
   }
 
   #tooEarly(session: Session, message: Exclude<Up, Hello>) {
@@ -166,7 +170,7 @@ export class Gateway {
   #auth(session: Session, message: Auth) {
     if (session.asksInFlight >= ASKS_IN_FLIGHT_MAX) return this.#refuse(session, message.id, 'overloaded')
 
-    void this.#renewal.renew(session, message)
+    this.#renewal.renew(session, message).catch((cause: unknown) => this.#failed(session, message, cause))
   }
 
   // --- drops ------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
  * everybody, ordering for who is signed in. A token that runs out on a live socket takes the identity away at that
  * moment, not the socket.
  */
+import type { Role } from '../../protocol/api/endpoint.ts'
 import type { DropId, UserId } from '../../protocol/ids.ts'
 import type { Up } from '../../protocol/up.ts'
 import type { Peer } from '../transports/peer.ts'
@@ -13,7 +14,7 @@ import type { MessagePace } from './message-pace.ts'
 /** Who a token speaks for. */
 export interface Identity {
   user: UserId
-  role: 'fan' | 'creator' | 'admin'
+  role: Role
   expiresAtMs: number
   /** Without it the token is as old as one can be. */
   issuedAtMs?: number

@@ -5,11 +5,9 @@
  * questions that compare one: signing in and changing it.
  */
 import { v7 as mintUuid } from 'uuid'
+import type { Role } from '../../protocol/api/endpoint.ts'
 import type { UserId } from '../../protocol/ids.ts'
 import { answered, type Sql, type Transaction } from '../postgres.ts'
-
-export const ROLES = ['fan', 'creator', 'admin'] as const
-export type Role = (typeof ROLES)[number]
 
 export interface Account {
   userId: UserId

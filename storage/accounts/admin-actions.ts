@@ -1,7 +1,7 @@
 /** The book of what administrators did, read backwards. It is written only by migrations/0023-admin-actions.sql. */
+import type { Role } from '../../protocol/api/endpoint.ts'
 import type { UserId } from '../../protocol/ids.ts'
 import { answered, type Sql } from '../postgres.ts'
-import type { Role } from './accounts.ts'
 
 /** What of an account administrators can change. */
 export interface AccountState {

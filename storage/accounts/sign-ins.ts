@@ -8,9 +8,10 @@
  * What is issued here comes with the number of the account's standing (standings.ts), for the access token to carry.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import type { Role } from '../../protocol/api/endpoint.ts'
 import type { UserId } from '../../protocol/ids.ts'
 import { answered, type Sql } from '../postgres.ts'
-import type { Account, Role } from './accounts.ts'
+import type { Account } from './accounts.ts'
 import { type Standing, StandingBook } from './standings.ts'
 
 export const REFRESH_TTL_MS = 30 * 24 * 3_600_000

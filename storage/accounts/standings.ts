@@ -5,9 +5,9 @@
  * and for an administrator writes the book of actions in the same transaction. It answers the standing that is true now,
  * for whoever called to tell the nodes.
  */
+import type { Role } from '../../protocol/api/endpoint.ts'
 import type { UserId } from '../../protocol/ids.ts'
 import { answered, type Sql } from '../postgres.ts'
-import type { Role } from './accounts.ts'
 
 export interface Standing {
   user: UserId

@@ -215,7 +215,7 @@ export class MemoryDropBook implements DropBook, StockBook, PlanBook {
           ({ phase, opensAtMs }) =>
             phase === 'open' || phase === 'paused' || (phase === 'scheduled' && opensAtMs < untilMs),
         )
-        .sort((a, b) => a.opensAtMs - b.opensAtMs)
+        .sort((a, b) => nextMs(a) - nextMs(b) || b.opensAtMs - a.opensAtMs)
         .slice(0, max),
     )
   }
@@ -234,4 +234,9 @@ export class MemoryDropBook implements DropBook, StockBook, PlanBook {
     if (it === undefined) throw new Fault('not_found', { drop })
     return it
   }
+}
+
+/** When it opens, or ends; of one without an end later than any time. */
+function nextMs({ phase, opensAtMs, closesAtMs }: Omit<DueDrop, 'drop'>): number {
+  return phase === 'scheduled' ? opensAtMs : (closesAtMs ?? Number.MAX_SAFE_INTEGER)
 }

@@ -49,6 +49,9 @@ export interface DropOrdersQuestion {
   after?: DropOrdersCursor | undefined
 }
 
+/** Of one buyer. A snapshot carries them, and must fit into what a socket may leave unread (native.ts). */
+export const MINE_MAX = 32
+
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000'
 
 export class OrderReader {
@@ -63,12 +66,12 @@ export class OrderReader {
     this.#sql = sql
   }
 
-  /** Every order of these buyers in a drop, oldest first; one question for a whole crowd that joins. */
+  /** The latest orders of these buyers in a drop, oldest first; one question for a whole crowd that joins. */
   async mine(drop: DropId, buyers: readonly UserId[]): Promise<Map<UserId, MineRow[]>> {
     const mine = new Map<UserId, MineRow[]>(buyers.map((buyer) => [buyer, []]))
     if (buyers.length === 0) return mine
 
-    const parameters = [drop, [...buyers]]
+    const parameters = [drop, [...new Set(buyers)], MINE_MAX]
     const rows = await answered(
       this.#sql.unsafe<(MineRow & { buyer: UserId })[]>(this.#mine, parameters, { prepare: true }),
     )

@@ -424,6 +424,18 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       expect((await world.read(drop)).opensAtMs).toBe(1_800_000_000_001)
     })
 
+    it('[OO9] names those first whose opening or end is next, for more may run than a node looks after at once', async () => {
+      const endless = await world.plan({ phase: 'open', opensAtMs: 1_000 })
+      const younger = await world.plan({ phase: 'paused', opensAtMs: 2_000 })
+      const opens = await world.plan({ phase: 'scheduled', opensAtMs: 50_000 })
+      const ends = await world.plan({ phase: 'open', opensAtMs: 3_000, closesAtMs: 40_000 })
+      const mine = [ends, opens, younger, endless].map(({ drop }) => drop)
+
+      const due = await world.book.due(60_000, 1_000)
+
+      expect(due.map(({ drop }) => drop).filter((drop) => mine.includes(drop))).toEqual(mine)
+    })
+
     it('[P13] names the drops that a node must look after', async () => {
       const soon = await world.plan({ phase: 'scheduled', opensAtMs: 5_000 })
       const later = await world.plan({ phase: 'scheduled', opensAtMs: 9_000_000 })
@@ -435,9 +447,9 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const due = (await world.book.due(6_000, 1_000)).filter(({ drop }) => mine.has(drop))
 
       expect(due).toEqual([
+        { drop: soon.drop, phase: 'scheduled', opensAtMs: 5_000, closesAtMs: null },
         { drop: running.drop, phase: 'open', opensAtMs: 1_000, closesAtMs: 90_000 },
         { drop: paused.drop, phase: 'paused', opensAtMs: 2_000, closesAtMs: null },
-        { drop: soon.drop, phase: 'scheduled', opensAtMs: 5_000, closesAtMs: null },
       ])
       expect(await world.book.due(6_000, 1)).toHaveLength(1)
     })

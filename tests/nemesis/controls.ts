@@ -2,8 +2,8 @@
  * Negative controls: nodes from which one mechanism was taken out (controlled-node.ts), under the faults for which it is
  * there. A checker that has never failed proves nothing; the same faults on whole nodes must break nothing.
  *
- * What the nemesis can do anywhere it does itself (`npm run nemesis -- --control NAME`). Of the rest the test that has the
- * fault is run with such nodes: `LIVEDROP_TEST_CONTROL=NAME npx vitest run FILE` has to fail.
+ * What the nemesis can do anywhere it does itself (`npm run nemesis -- --control NAME`). Where a fault takes a world that
+ * is fitted for it, its own test is run with such nodes: `LIVEDROP_TEST_CONTROL=NAME npx vitest run FILE` has to fail.
  */
 import type { PlannedFault } from './plan.ts'
 
@@ -45,7 +45,7 @@ export const CONTROLS = {
   },
 } as const satisfies Record<string, Control>
 
-/** By the file whose tests have to fail; that of FF10 is `no_journal`, above. */
+/** By the file whose tests have to fail. `no_journal`, above, is also that of `failover.cluster.test.ts` (FF10). */
 const OF_TESTS = {
   hopeful: { what: 'a reply of Redis that was lost is taken for a yes', file: 'disk-full.cluster.test.ts' },
   no_log: { what: 'what the last owner had not written is not read from the log', file: 'disk-full.cluster.test.ts' },

@@ -2,11 +2,12 @@
  * The laws of what people do to a drop by hand: orders that are given back, restocks, pauses, the end.
  *
  * Each of them happens once however often it was asked for, whatever broke meanwhile (I15); units are conserved both ways
- * (I3), also while it happens and not only in the end (I1); and nothing is sold while the creator says so (I13).
+ * (I3), also while it happens and not only in the end (I1); and nothing is sold while the creator says so (I13). Double
+ * faults excuse none of it: Postgres has it before the creator hears so.
  */
 import type { OrderId, Sku } from '../../protocol/ids.ts'
 import { parseLines } from '../../protocol/lines.ts'
-import { isExcused, type Span } from './double-faults.ts'
+import type { Span } from './double-faults.ts'
 import { CLOCK_SLACK_MS, type Facts, GOOD } from './facts.ts'
 import type { History } from './history.ts'
 
@@ -34,15 +35,13 @@ export function returned({ history, rows, accepted }: Facts, gone: ReadonlySet<O
 }
 
 /** [I15] What the creator asked for was done once and not refused. [I13] In the end the drop is as they left it. */
-export function doings({ history }: Facts, excuses: readonly Span[]): string[] {
+export function doings({ history }: Facts): string[] {
   const broken: string[] = []
   const end = history.doings.find(({ what }) => what === 'close')
   for (const { what, sentMs, repliedMs, said, fresh, detail } of history.doings) {
     if (fresh > 1) broken.push(`I15 a ${what} at ${sentMs.toFixed(0)} was done ${fresh} times`)
     const isOver = end !== undefined && end.sentMs <= repliedMs
-    if (said === 'refused' && !isOver && excuses.length === 0) {
-      broken.push(`I15 a ${what} at ${sentMs.toFixed(0)} was refused: ${detail}`)
-    }
+    if (said === 'refused' && !isOver) broken.push(`I15 a ${what} at ${sentMs.toFixed(0)} was refused: ${detail}`)
   }
   const { stock } = history
   if (stock === undefined || history.doings.some(({ said }) => said === 'silence')) return broken
@@ -51,20 +50,16 @@ export function doings({ history }: Facts, excuses: readonly Span[]): string[] {
     .filter(({ what, said }) => what !== 'restock' && said === 'done')
     .sort((a, b) => b.repliedMs - a.repliedMs)
   const left = end?.said === 'done' ? 'closed' : last?.what === 'pause' ? 'paused' : 'open'
-  if (stock.phase !== left && excuses.length === 0) {
-    broken.push(`I13 the drop is ${stock.phase} and was left ${left}`)
-  }
+  if (stock.phase !== left) broken.push(`I13 the drop is ${stock.phase} and was left ${left}`)
   return broken
 }
 
 /** [I13] Nothing that was sent in a pause, or after the end, is accepted in it; and nobody hears of one that is not. */
-export function pauses(facts: Facts, excuses: readonly Span[]): string[] {
+export function pauses(facts: Facts): string[] {
   const { history, accepted, rows } = facts
   const broken: string[] = []
   const closed = closures(history)
   for (const { what, surely } of closed) {
-    // What a double fault took may have been this pause.
-    if (isExcused(surely.fromMs, excuses)) continue
     for (const [orderId, { repliedMs }] of accepted) {
       const sentMs = facts.firstSentMs(orderId)
       if (sentMs <= surely.fromMs) continue
@@ -80,7 +75,7 @@ export function pauses(facts: Facts, excuses: readonly Span[]): string[] {
       ({ what, perhaps }) =>
         what === words[verdict] && perhaps.fromMs <= repliedMs && sentMs <= perhaps.toMs + CLOCK_SLACK_MS,
     )
-    if (!wasSo && excuses.length === 0) broken.push(`I13 ${orderId} was told ${verdict} when the drop was not`)
+    if (!wasSo) broken.push(`I13 ${orderId} was told ${verdict} when the drop was not`)
   }
   return broken
 }

@@ -39,9 +39,9 @@ export function judge(history: History, excuses: readonly Span[]): Judgement {
     ...fences(facts),
     ...refusals(facts, excuses.length > 0),
     ...openHours(facts),
-    ...pauses(facts, excuses),
+    ...pauses(facts),
     ...returned(facts, gone),
-    ...doings(facts, excuses),
+    ...doings(facts),
     ...conserved(facts, gone),
   ]
   return { broken: [...new Set(broken)], ...fates }

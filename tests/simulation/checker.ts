@@ -35,7 +35,7 @@ export function check(plan: Plan, history: History, end: End): string[] {
     ...keys(plan, history),
     ...newsChain(history),
   ]
-  if (!plan.double && history.quietAfterMs !== undefined) found.push(...phases(plan, history))
+  if (history.quietAfterMs !== undefined) found.push(...phases(plan, history))
   if (history.forgotMs.length === 0 && history.revoked.length === 0) found.push(...soldOut(history, end))
   return [...new Set(found)]
 }

@@ -13,7 +13,6 @@ import type { SimulatedWorld } from './world.ts'
 
 const NODE_ANSWERS_MS = 2_000
 /** After the faults are over. */
-const CREATOR_LOOKS_MS = 5_000
 const PHONE_WAITS_MS = 3_000
 const REPLY_LOST = 0.03
 
@@ -47,19 +46,7 @@ export function letPeopleIn(world: SimulatedWorld): { waiting: ReadonlySet<strin
       await command(world, `op-${at}`, control)
     }
   })
-  if (plan.double) world.time.at(plan.faultsEndMs + CREATOR_LOOKS_MS, () => void lookAgain(world))
   return { waiting }
-}
-
-/**
- * After two faults at once a word of the creator may be lost that was said to be applied. Who has resumed a drop and sees it
- * paused resumes it again.
- */
-async function lookAgain(world: SimulatedWorld): Promise<void> {
-  const last = world.plan.controls.filter(({ what }) => typeof what === 'string').at(-1)
-  if (last?.what === 'resume' && world.memoryBook.read(world.drop).phase === 'paused') {
-    await command(world, 'op-again', last)
-  }
 }
 
 async function persist(world: SimulatedWorld, wish: Wish): Promise<void> {

@@ -48,11 +48,9 @@ function lateBatch(plan: Plan, atMs: number, dice: Dice): void {
 }
 
 /**
- * A drop that sells all the time: what was sold late must not be sold again. The creator's hand is off it: a `resume` that
- * goes with both memories leaves the drop paused, and nobody who waits for it is at rest.
+ * A drop that sells all the time: what was sold late must not be sold again.
  */
 function lateDrain(plan: Plan, atMs: number, dice: Dice): void {
-  plan.controls = []
   plan.items = plan.items.map((item) => ({ ...item, limit: null, total: item.total * 2 }))
   plan.ordersAtMs = plan.ordersAtMs.map(() => dice.between(FROM_MS, plan.faultsEndMs))
   const diesMs = atMs + dice.between(150, 300)
