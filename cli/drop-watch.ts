@@ -26,7 +26,7 @@ export function watchDrop(url: string, drop: string, print: (line: string) => vo
     client.on('connection', (state) => {
       if (state.name === 'closed') reject(new Error(`sent away: ${state.reason} (${state.code})`))
       if (state.name !== 'waiting') return
-      if (watch.state === undefined) reject(new Error(`no answer from ${socketUrl.href} (${state.code})`))
+      if (watch.state === undefined) return reject(new Error(`no answer from ${socketUrl.href} (${state.code})`))
       console.error(`connection lost (${state.code}), again in ${state.retryInMs} ms`)
     })
   })
