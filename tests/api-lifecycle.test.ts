@@ -252,6 +252,25 @@ describe('giving an order back', () => {
     expect((await cancel(undefined, undefined, named)).status).toBe(404)
   })
 
+  it('[EE11] of an accepted order is found, though its ledger had just gone back to before it', async () => {
+    const { cancel, answers, rooms, written, dropId, key } = await sale()
+    rooms.set(dropId, {
+      ...{ epoch: 1, seq: 0, batch: 0, phase: 'open', opensAtMs: 0, closesAtMs: null, limitPerBuyer: null },
+      ...{ items: [], nowMs: 1 },
+    })
+    const look = answers.ledger
+    let looks = 0
+    answers.ledger = (drop) => {
+      looks += 1
+      // The room sees it now, and writes what it remembers.
+      setImmediate(() => written())
+      return look(drop)
+    }
+
+    expect(await cancel(undefined, undefined, `?drop=${dropId}&key=${key}`)).toMatchObject({ status: 200 })
+    expect(looks).toBe(1)
+  })
+
   it('[E6] leaves its key used: a resend of the order is a duplicate that was cancelled', async () => {
     const { cancel, written, answers, call, fan, dropId, key } = await sale()
     written()

@@ -322,6 +322,7 @@ export function restWorld() {
       ),
       rooms: { control },
       secondLookMs: 1,
+      lastLookMs: 20,
     }),
     announceAgenda: () => {
       asked.agendas += 1
