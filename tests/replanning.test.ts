@@ -78,7 +78,8 @@ describe('a change of a scheduled drop', () => {
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
     const opened = a.router.control(drop, 'op', { kind: 'phase', from: ['scheduled'], to: 'open', early: true }, 1_000)
     await world.clock.advance(1_100)
-    expect(await opened).toMatchObject({ done: 'applied' })
+    // It is open, and nobody is told so before Postgres has it.
+    expect(await opened).toMatchObject({ done: 'pending' })
     expect(await verdicts(world, a, drop, ['ana'])).toEqual(['accepted'])
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
 

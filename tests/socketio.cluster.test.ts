@@ -66,7 +66,8 @@ describe('two nodes and Socket.IO', () => {
       resume: { ticket, drops: [{ drop, position: { epoch: 0, seq: 0 } }], open: ['k'] },
     })
     await vi.waitFor(() => expect(back.of('outcome')).toMatchObject([{ key: 'k', state: 'confirmed' }]), patience)
-    expect(back.of('snapshot')).toMatchObject([{ mine: [{ key: 'k', state: 'confirmed' }], recovered: false }])
+    const seen = [{ mine: [{ key: 'k', state: 'confirmed' }], recovered: false }]
+    await vi.waitFor(() => expect(back.of('snapshot')).toMatchObject(seen), patience)
     expect(logged.filter((line) => /node\.surprised|socketio\.failed/.test(line))).toEqual([])
   })
 })

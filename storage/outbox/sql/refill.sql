@@ -12,7 +12,8 @@ with page as materialized (
   limit $4
 ), lost as materialized (
   select outbox.id
-  from page join outbox using (id)
+  -- As it was when the page was read: another node may have sent it again since.
+  from page join outbox on outbox.id = page.id and outbox.sent_at = page.sent_at
   where page.stream_seq > $3 and page.first_order is not null and not exists (
     select from notifications n where n.order_id = page.first_order and n.kind = page.kind
   )
