@@ -185,6 +185,21 @@ export type OpenAnswer =
   /** Rebuild only: not all that was loaded is there any more. */
   | { answer: 'forgotten' }
 
+/** Whose memory a copy is of, and how much there is of it. */
+export interface Copied extends Pick<Surrendered, 'position' | 'batch'> {
+  /** Entries. */
+  size: number
+}
+
+export type CopyAnswer =
+  /** A copy is there, this one or one that had come as far. */
+  | { answer: 'copied' }
+  | { answer: 'goes_on' }
+  /** A later owner exists. */
+  | { answer: 'fenced'; epoch: number }
+  /** The pages of before are not there any more. */
+  | { answer: 'forgotten' }
+
 /**
  * The only place where stock falls. Atomic for one drop; at most one call of a drop is in flight at a time.
  * Implementations: storage/ledger/redis-ledger.ts and memory-ledger.ts, one contract suite.
@@ -212,6 +227,15 @@ export interface Ledger {
   ): Promise<OpenAnswer>
   /** Writes the room itself, last: it is the gate. It opens only while every one of `marks`, loaded orders, is there. */
   rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed, marks?: readonly OrderId[]): Promise<OpenAnswer>
+
+  /**
+   * Sets down a page of what somebody remembers of the drop, beside its room: `entries` (at most 500) from place `at` on. It
+   * counts once all of it is there, and stands until the room is built anew.
+   */
+  copy(drop: DropId, of: Copied, at: number, entries: readonly Entry[]): Promise<CopyAnswer>
+  /** The copy that is there, if it is whole. */
+  copied(drop: DropId): Promise<Copied | undefined>
+  copiedEntries(drop: DropId, at: number, max: number): Promise<Entry[]>
 
   read(drop: DropId): Promise<RoomState | undefined>
   /** The positions of the orders that this ledger has accepted, undefined for the others. */

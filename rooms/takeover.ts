@@ -3,7 +3,8 @@
  *
  *   1  win the lease                     the right to try; nothing depends on being the only one who does
  *   2  mint an epoch in Postgres         the fencing token, from an authority that Redis cannot forget
- *   3  ask live nodes to surrender       each stops its room for this drop and gives up its journal
+ *   3  ask live nodes to surrender       each stops its room for this drop and gives up its journal; one that is gone may
+ *                                        have left a copy of it (journal-copy.ts)
  *   4  compare                           does Redis have everything that Postgres or anybody remembers? The last call
  *                                        of the last owner (rooms/ports.ts, Fence), and every order of every journal
  *                                        too: another owner may have passed them without knowing them
@@ -16,6 +17,7 @@ import { Fault } from '../protocol/faults.ts'
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import { comparePositions } from '../protocol/position.ts'
 import { isBehind, type Known } from './bearings.ts'
+import { readCopy } from './journal-copy.ts'
 import { hasAll, readLog } from './ledger-pages.ts'
 import { pause } from './nap.ts'
 import type { Clock, DropBook, Ledger, Log, Neighbours, OpenAnswer, RoomState, Surrendered, Taken } from './ports.ts'
@@ -48,7 +50,7 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   const taken = await world.book.take(drop, world.node)
   if (taken === undefined) return { took: 'nothing', why: 'unknown' }
 
-  const memories = [own, ...(await surrendered(world, drop, taken))]
+  const memories = [own, ...(await surrendered(world, drop, taken)), ...(await readCopy(world.ledger, drop, own))]
   const known: Known[] = [{ position: taken.watermark, batch: 0 }, ...memories]
 
   const found = await world.ledger.read(drop)

@@ -56,6 +56,13 @@ describe('a ledger in Redis', () => {
     const drop = await openDrop(world, { limit: 3 })
     await drop.order(ask('ana'))
     await drop.adjust('op', { kind: 'phase', from: ['open'], to: 'closed' })
+    const remembered = await wholeLog(world.ledger, drop.drop)
+    for (const [seq, size] of [
+      [1, 2],
+      [2, 3],
+    ] as const) {
+      await world.ledger.copy(drop.drop, { position: { epoch: 1, seq }, batch: 1, size }, 0, remembered)
+    }
 
     const found = await redis.call((client) => client.keys(`${prefix}:{${drop.drop}}:*`))
 

@@ -13,6 +13,8 @@ import type {
   Adjustment,
   BatchAnswer,
   Claim,
+  Copied,
+  CopyAnswer,
   Entry,
   Fence,
   KeptOrder,
@@ -22,11 +24,19 @@ import type {
   RoomState,
 } from '../../rooms/ports.ts'
 import { type RedisConnection, readTimeMs } from '../redis.ts'
-import { boundClaims, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
+import { boundClaims, boundCopy, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
 import { type DropKeys, keysUnder } from './keys.ts'
-import { readEntry } from './log-entry.ts'
+import { readEntry, writeEntry } from './log-entry.ts'
 import { readRoomHash, writeRoomHash } from './room-hash.ts'
-import { positionOf, readAdjustAnswer, readBatchAnswer, readOpenAnswer } from './script-answers.ts'
+import {
+  corrupt,
+  numberOf,
+  positionOf,
+  readAdjustAnswer,
+  readBatchAnswer,
+  readCopyAnswer,
+  readOpenAnswer,
+} from './script-answers.ts'
 import { type LedgerScripts, readLedgerScripts } from './scripts.ts'
 
 export class RedisLedger implements Ledger {
@@ -104,10 +114,48 @@ export class RedisLedger implements Ledger {
   ): Promise<OpenAnswer> {
     checkEpoch(epoch)
     checkSeed(seed)
-    const { room, answers, lease } = this.#keysOf(drop)
+    const { room, answers, copy, copying, lease } = this.#keysOf(drop)
 
+    const keys = [room, answers, copy, copying, lease]
     const args = [epoch, owner, marks.length, ...marks, ...writeRoomHash(seed)]
-    return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, [room, answers, lease], args))
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, keys, args))
+  }
+
+  async copy(drop: DropId, of: Copied, at: number, entries: readonly Entry[]): Promise<CopyAnswer> {
+    const { position, batch, size } = of
+    checkEpoch(position.epoch)
+    boundCopy(entries)
+    const { room, copy, copying } = this.#keysOf(drop)
+
+    const args = [
+      position.epoch,
+      position.seq,
+      batch,
+      size,
+      at,
+      ...entries.map((one) => JSON.stringify(writeEntry(one))),
+    ]
+    return readCopyAnswer(await this.#redis.run(this.#scripts.roomCopy, [room, copy, copying], args))
+  }
+
+  async copied(drop: DropId): Promise<Copied | undefined> {
+    const { copy } = this.#keysOf(drop)
+    const head = await this.#redis.call((redis) => redis.lindex(copy, 0))
+    if (head === null) return undefined
+
+    const [epoch, seq, batch, size] = head.split(' ').map(numberOf)
+    if (epoch === undefined || seq === undefined || batch === undefined || size === undefined) {
+      throw corrupt('copy', head)
+    }
+    return { position: { epoch, seq }, batch, size }
+  }
+
+  async copiedEntries(drop: DropId, at: number, max: number): Promise<Entry[]> {
+    const { copy } = this.#keysOf(drop)
+    // The head is the first of the list.
+    const found = await this.#redis.call((redis) => redis.lrange(copy, at + 1, at + max))
+
+    return found.map((row) => readEntry(JSON.parse(row)))
   }
 
   async read(drop: DropId): Promise<RoomState | undefined> {

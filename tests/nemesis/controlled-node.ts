@@ -94,6 +94,10 @@ const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
     RedisLedger.prototype.entries = async () => []
   },
 
+  no_copy() {
+    RedisLedger.prototype.copied = async () => undefined
+  },
+
   no_retry() {
     const { write } = PostgresDropBook.prototype
     PostgresDropBook.prototype.write = async function (this: PostgresDropBook, drop, entries) {

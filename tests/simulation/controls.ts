@@ -6,16 +6,28 @@ import type { DropBook, Fence, Ledger, RoomState, Surrendered } from '../../room
 import type { MemoryLedger } from '../../storage/ledger/memory-ledger.ts'
 import type { MemoryDropBook } from '../../storage/orders/memory-drop-book.ts'
 
-export const CONTROLS = ['no_journal', 'no_prev_seq', 'no_chain', 'epoch_in_redis', 'no_min_epoch'] as const
+export const CONTROLS = ['no_journal', 'no_copy', 'no_prev_seq', 'no_chain', 'epoch_in_redis', 'no_min_epoch'] as const
 export type ControlName = (typeof CONTROLS)[number]
+
+export function ledgerUnder(control: ControlName | undefined, ledger: MemoryLedger): Ledger {
+  // Without the first of the two places the second would hide it.
+  if (control === 'no_copy' || control === 'no_journal') return withoutCopy(ledger)
+  if (control === 'no_prev_seq') return withoutPrevSeq(ledger)
+  return control === 'no_chain' ? withoutChain(ledger) : ledger
+}
 
 /** A node that takes over hears of no other node's journal. */
 export function withoutJournal(surrendered: Surrendered): Surrendered {
   return { ...surrendered, journal: [], position: ORIGIN, batch: 0 }
 }
 
+/** Nobody reads what an owner that is gone has set down. */
+function withoutCopy(ledger: MemoryLedger): Ledger {
+  return replacing<Ledger>(ledger, { copied: async () => undefined })
+}
+
 /** The ledger takes whatever it has, seq and call, for what the caller has seen. */
-export function withoutPrevSeq(ledger: MemoryLedger): Ledger {
+function withoutPrevSeq(ledger: MemoryLedger): Ledger {
   const trusting = (fence: Fence, room: RoomState | undefined): Fence => {
     return { ...fence, prevSeq: room?.seq ?? fence.prevSeq, prevBatch: room?.batch ?? fence.prevBatch }
   }
@@ -27,7 +39,7 @@ export function withoutPrevSeq(ledger: MemoryLedger): Ledger {
 }
 
 /** Calls have no numbers: what has the caller's seq is taken for the caller's history. */
-export function withoutChain(ledger: MemoryLedger): Ledger {
+function withoutChain(ledger: MemoryLedger): Ledger {
   // One number for all of them, so that none is ever behind; who is behind by seq finds that out when it reads.
   const same = { batch: Number.MAX_SAFE_INTEGER }
   const trusting = (fence: Fence, room: RoomState | undefined): Fence => ({ ...fence, prevBatch: room?.batch ?? 0 })

@@ -12,7 +12,7 @@ import { MemoryDropBook } from '../../storage/orders/memory-drop-book.ts'
 import { MemoryRollCall } from '../../storage/roll/memory-roll-call.ts'
 import { START_MS } from '../builders/hand-clock.ts'
 import { creator, dropOf, nodeOf } from '../builders/people.ts'
-import { type ControlName, epochInRedis, withoutChain, withoutMinEpoch, withoutPrevSeq } from './controls.ts'
+import { type ControlName, epochInRedis, ledgerUnder, withoutMinEpoch } from './controls.ts'
 import type { Dice } from './dice.ts'
 import { History } from './history.ts'
 import { SimulatedNode } from './node.ts'
@@ -56,13 +56,7 @@ export class SimulatedWorld {
       fate: (passing) => this.#fate(passing),
     })
     const { memoryLedger, memoryBook } = this
-    this.ledger = this.#watchedLedger(
-      control === 'no_prev_seq'
-        ? withoutPrevSeq(memoryLedger)
-        : control === 'no_chain'
-          ? withoutChain(memoryLedger)
-          : memoryLedger,
-    )
+    this.ledger = this.#watchedLedger(ledgerUnder(control, memoryLedger))
     this.book = this.#watchedBook(
       control === 'epoch_in_redis'
         ? epochInRedis(memoryBook, memoryLedger)
