@@ -10,6 +10,7 @@ import type { LinesText } from '../protocol/lines.ts'
 import type { Change } from '../protocol/messages/news.ts'
 import type { Position } from '../protocol/position.ts'
 import type { Phase } from '../protocol/verdicts.ts'
+import type { Page } from './packed-line.ts'
 
 // --- time ------------------------------------------------------------------------------------------------------------
 
@@ -301,7 +302,8 @@ export interface DueDrop {
 
 /** A node's memory of a drop, given up to the one who takes over. */
 export interface Surrendered {
-  journal: Entry[]
+  /** Oldest first; only what several rooms have left need not be in one order. */
+  journal: readonly Page<Entry>[]
   /** The last position this node knows to have happened, ORIGIN for none. */
   position: Position
   /** The call that got there, as in `Fence`. Redis is whole only if it has this one, or a later one. */
