@@ -13,6 +13,7 @@ import { LeaseKeeper } from './lease-keeper.ts'
 import type { Letter } from './letters.ts'
 import type { Posted } from './mailbox.ts'
 import { pause } from './nap.ts'
+import { inPages, type Page } from './packed-line.ts'
 import { passAll, passOn } from './passing.ts'
 import type { Leases, Surrendered, Timer } from './ports.ts'
 import { Remnants } from './remnants.ts'
@@ -254,11 +255,11 @@ export class Directory {
 
   /** What Postgres took for stale is in no journal any more; if this node takes the drop over, it must still know of it. */
   #rememberStale(drop: DropId, noted: readonly Noted[]): void {
-    this.#remnants.add(drop, noted)
+    this.#remnants.add(drop, inPages(noted))
     this.#remnants.handOver(drop)
   }
 
-  async #handOver(drop: DropId, noted: readonly Noted[]): Promise<void> {
+  async #handOver(drop: DropId, noted: readonly Page<Noted>[]): Promise<void> {
     const { herald, clock, log, node } = this.#world
     const world = { rooms: this.#world.rooms(), herald, clock, log, node, goesOn: () => !this.#closing }
     try {

@@ -10,9 +10,8 @@ import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
 import { comparePositions } from '../protocol/position.ts'
 import { isBehind } from './bearings.ts'
+import { PackedLine } from './packed-line.ts'
 import type { Entry, Ledger, Log, Surrendered } from './ports.ts'
-
-const PAGE = 500
 
 /** Only if Redis has less than is remembered. Never throws: nothing is worse without a copy than it was before. */
 export async function setDown(
@@ -23,19 +22,18 @@ export async function setDown(
   const { journal, position, batch } = remembered
   if (journal.length === 0 || position.epoch === 0) return
 
+  const of = { position, batch, pages: journal.length }
   try {
     const found = await ledger.read(drop)
     if (found !== undefined && !isBehind(found, remembered)) return
 
-    const of = { position, batch, size: journal.length }
-    for (let at = 0; ; at += PAGE) {
-      const { answer } = await ledger.copy(drop, of, at, journal.slice(at, at + PAGE))
-      if (answer === 'goes_on') continue
-      if (answer === 'copied') log.info('journal.copied', { drop, entries: journal.length, position })
-      return
+    for (const [number, page] of journal.entries()) {
+      const { answer } = await ledger.copy(drop, of, number, page())
+      if (answer === 'copied') log.info('journal.copied', { drop, ...of })
+      if (answer !== 'goes_on') return
     }
   } catch (cause) {
-    log.warn('journal.not_copied', { drop, entries: journal.length, cause })
+    log.warn('journal.not_copied', { drop, ...of, cause })
   }
 }
 
@@ -44,11 +42,11 @@ export async function readCopy(ledger: Ledger, drop: DropId, own: Surrendered): 
   const of = await ledger.copied(drop)
   if (of === undefined || comparePositions(of.position, own.position) === 0) return []
 
-  const journal: Entry[] = []
-  while (journal.length < of.size) {
-    const page = await ledger.copiedEntries(drop, journal.length, PAGE)
-    if (page.length === 0) throw new Fault('unavailable', { dependency: 'redis', why: 'forgot a copy' })
-    journal.push(...page)
+  const journal = new PackedLine<Entry>(0)
+  for (let number = 0; number < of.pages; number += 1) {
+    const page = await ledger.copiedPage(drop, number)
+    if (page === undefined) throw new Fault('unavailable', { dependency: 'redis', why: 'forgot a copy' })
+    for (const entry of page) journal.push(entry)
   }
-  return [{ journal, position: of.position, batch: of.batch }]
+  return [{ journal: journal.pages(), position: of.position, batch: of.batch }]
 }

@@ -10,6 +10,7 @@ import type { LinesText } from '../protocol/lines.ts'
 import type { Change } from '../protocol/messages/news.ts'
 import type { Position } from '../protocol/position.ts'
 import type { Phase } from '../protocol/verdicts.ts'
+import type { Page } from './packed-line.ts'
 
 // --- time ------------------------------------------------------------------------------------------------------------
 
@@ -187,8 +188,7 @@ export type OpenAnswer =
 
 /** Whose memory a copy is of, and how much there is of it. */
 export interface Copied extends Pick<Surrendered, 'position' | 'batch'> {
-  /** Entries. */
-  size: number
+  pages: number
 }
 
 export type CopyAnswer =
@@ -229,13 +229,14 @@ export interface Ledger {
   rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed, marks?: readonly OrderId[]): Promise<OpenAnswer>
 
   /**
-   * Sets down a page of what somebody remembers of the drop, beside its room: `entries` (at most 500) from place `at` on. It
-   * counts once all of it is there, and stands until the room is built anew.
+   * Sets down a page of what somebody remembers of the drop, beside its room: the page's number, from 0, and its entries, at
+   * most 512. It counts once all pages are there, and stands until the room is built anew.
    */
-  copy(drop: DropId, of: Copied, at: number, entries: readonly Entry[]): Promise<CopyAnswer>
+  copy(drop: DropId, of: Copied, page: number, entries: readonly Entry[]): Promise<CopyAnswer>
   /** The copy that is there, if it is whole. */
   copied(drop: DropId): Promise<Copied | undefined>
-  copiedEntries(drop: DropId, at: number, max: number): Promise<Entry[]>
+  /** Undefined: there is no such page any more. */
+  copiedPage(drop: DropId, page: number): Promise<Entry[] | undefined>
 
   read(drop: DropId): Promise<RoomState | undefined>
   /** The positions of the orders that this ledger has accepted, undefined for the others. */
@@ -325,7 +326,8 @@ export interface DueDrop {
 
 /** A node's memory of a drop, given up to the one who takes over. */
 export interface Surrendered {
-  journal: Entry[]
+  /** Oldest first; only what several rooms have left need not be in one order. */
+  journal: readonly Page<Entry>[]
   /** The last position this node knows to have happened, ORIGIN for none. */
   position: Position
   /** The call that got there, as in `Fence`. Redis is whole only if it has this one, or a later one. */

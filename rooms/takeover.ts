@@ -17,10 +17,22 @@ import { Fault } from '../protocol/faults.ts'
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import { comparePositions } from '../protocol/position.ts'
 import { isBehind, type Known } from './bearings.ts'
+import { emptyLine } from './journal.ts'
 import { readCopy } from './journal-copy.ts'
-import { hasAll, readLog } from './ledger-pages.ts'
+import { hasAll, logPages } from './ledger-pages.ts'
 import { pause } from './nap.ts'
-import type { Clock, DropBook, Ledger, Log, Neighbours, OpenAnswer, RoomState, Surrendered, Taken } from './ports.ts'
+import type {
+  Clock,
+  DropBook,
+  Entry,
+  Ledger,
+  Log,
+  Neighbours,
+  OpenAnswer,
+  RoomState,
+  Surrendered,
+  Taken,
+} from './ports.ts'
 import { rebuild } from './rebuilding.ts'
 import type { RoomStart } from './room.ts'
 
@@ -96,10 +108,11 @@ async function heardLate(
 
 /** Whether Redis has every order that somebody remembers. */
 async function hasOrders({ ledger }: TakeoverWorld, drop: DropId, memories: readonly Surrendered[]): Promise<boolean> {
-  const ids = memories.flatMap(({ journal }) =>
-    journal.flatMap((entry) => (entry.kind === 'order' ? [entry.orderId] : [])),
-  )
-  return hasAll(ledger, drop, ids)
+  for (const page of memories.flatMap(({ journal }) => journal)) {
+    const ids = page().flatMap((entry) => (entry.kind === 'order' ? [entry.orderId] : []))
+    if (!(await hasAll(ledger, drop, ids))) return false
+  }
+  return true
 }
 
 async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<Takeover> {
@@ -109,10 +122,15 @@ async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<
 
   // Read after the adoption: until then the last owner could still add to the log.
   const state = await ledger.read(drop)
-  const unwritten = await readLog(ledger, drop, taken.watermark)
+  const unwritten = emptyLine()
+  const words: Entry[] = []
+  for await (const page of logPages(ledger, drop, taken.watermark)) {
+    for (const entry of page) unwritten.push({ entry })
+    words.push(...page.filter(({ kind }) => kind === 'phase'))
+  }
   if (state === undefined || state.epoch !== taken.epoch) return ELSEWHERE
 
-  return { took: 'room', how: 'adopted', start: { drop, state, unwritten, lowStockAt: taken.lowStockAt } }
+  return { took: 'room', how: 'adopted', start: { drop, state, unwritten, words, lowStockAt: taken.lowStockAt } }
 }
 
 async function anew(
@@ -128,7 +146,7 @@ async function anew(
   return {
     took: 'room',
     how: 'rebuilt',
-    start: { drop, state: made.state, unwritten: [], lowStockAt: taken.lowStockAt },
+    start: { drop, state: made.state, unwritten: emptyLine(), words: [], lowStockAt: taken.lowStockAt },
   }
 }
 

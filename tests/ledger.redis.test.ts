@@ -57,11 +57,8 @@ describe('a ledger in Redis', () => {
     await drop.order(ask('ana'))
     await drop.adjust('op', { kind: 'phase', from: ['open'], to: 'closed' })
     const remembered = await wholeLog(world.ledger, drop.drop)
-    for (const [seq, size] of [
-      [1, 2],
-      [2, 3],
-    ] as const) {
-      await world.ledger.copy(drop.drop, { position: { epoch: 1, seq }, batch: 1, size }, 0, remembered)
+    for (const pages of [1, 2]) {
+      await world.ledger.copy(drop.drop, { position: { epoch: 1, seq: pages }, batch: 1, pages }, 0, remembered)
     }
 
     const found = await redis.call((client) => client.keys(`${prefix}:{${drop.drop}}:*`))

@@ -12,7 +12,7 @@ export const CLAIMS_MAX = 256
 export const LOAD_MAX = 500
 export const ITEMS_MAX = 1_000
 export const OPS_MAX = 1_000
-export const COPY_MAX = 500
+export const COPY_MAX = 512
 
 /** Never with a bar: `released|<order id>` in the same hash must not be somebody's op id. */
 const OP_ID = /^[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}$/

@@ -66,3 +66,16 @@ export function readEntry([id, flat]: Row): Entry {
   }
   throw corrupt(`log entry ${id}`, flat[0])
 }
+
+/** A page of a copy. */
+export function readEntries(page: string): Entry[] {
+  const rows: unknown = JSON.parse(page)
+  if (!Array.isArray(rows) || !rows.every(isRow)) throw corrupt('copy', page)
+  return rows.map(readEntry)
+}
+
+function isRow(value: unknown): value is Row {
+  if (!Array.isArray(value)) return false
+  const [id, fields] = value as unknown[]
+  return typeof id === 'string' && Array.isArray(fields) && fields.every((field) => typeof field === 'string')
+}

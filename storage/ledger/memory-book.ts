@@ -30,7 +30,7 @@ export interface Book {
 
 interface Copy {
   of: Copied
-  entries: Entry[]
+  pages: Entry[][]
 }
 
 export function emptyBook(): Book {

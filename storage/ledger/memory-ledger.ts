@@ -195,7 +195,7 @@ export class MemoryLedger implements Ledger {
     return { answer: 'opened' }
   }
 
-  async copy(drop: DropId, of: Copied, at: number, entries: readonly Entry[]): Promise<CopyAnswer> {
+  async copy(drop: DropId, of: Copied, page: number, entries: readonly Entry[]): Promise<CopyAnswer> {
     checkEpoch(of.position.epoch)
     boundCopy(entries)
     const book = this.#book(drop)
@@ -203,12 +203,12 @@ export class MemoryLedger implements Ledger {
     if (room !== undefined && room.epoch > of.position.epoch) return { answer: 'fenced', epoch: room.epoch }
     if (book.copy !== undefined && !isOlder(book.copy.of, of)) return { answer: 'copied' }
 
-    const before = at === 0 ? { of, entries: [] } : book.copying
-    if (before === undefined || !isDeepStrictEqual(before.of, of) || before.entries.length !== at) {
+    const before = page === 0 ? { of, pages: [] } : book.copying
+    if (before === undefined || !isDeepStrictEqual(before.of, of) || before.pages.length !== page) {
       return { answer: 'forgotten' }
     }
-    book.copying = { of, entries: structuredClone([...before.entries, ...entries]) }
-    if (book.copying.entries.length < of.size) return { answer: 'goes_on' }
+    book.copying = { of, pages: structuredClone([...before.pages, [...entries]]) }
+    if (book.copying.pages.length < of.pages) return { answer: 'goes_on' }
 
     Object.assign(book, { copy: book.copying, copying: undefined })
     return { answer: 'copied' }
@@ -218,8 +218,8 @@ export class MemoryLedger implements Ledger {
     return structuredClone(this.#book(drop).copy?.of)
   }
 
-  async copiedEntries(drop: DropId, at: number, max: number): Promise<Entry[]> {
-    return structuredClone(this.#book(drop).copy?.entries.slice(at, at + max) ?? [])
+  async copiedPage(drop: DropId, page: number): Promise<Entry[] | undefined> {
+    return structuredClone(this.#book(drop).copy?.pages[page])
   }
 
   async read(drop: DropId): Promise<RoomState | undefined> {
@@ -274,7 +274,7 @@ export class MemoryLedger implements Ledger {
 }
 
 function isOlder(one: Copied, other: Copied): boolean {
-  return (comparePositions(one.position, other.position) || one.size - other.size) < 0
+  return (comparePositions(one.position, other.position) || one.pages - other.pages) < 0
 }
 
 function linesOf(adjustment: Adjustment): Line[] {

@@ -26,15 +26,14 @@ import type {
 import { type RedisConnection, readTimeMs } from '../redis.ts'
 import { boundClaims, boundCopy, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
 import { type DropKeys, keysUnder } from './keys.ts'
-import { readEntry, writeEntry } from './log-entry.ts'
+import { readEntries, readEntry, writeEntry } from './log-entry.ts'
 import { readRoomHash, writeRoomHash } from './room-hash.ts'
 import {
-  corrupt,
-  numberOf,
   positionOf,
   readAdjustAnswer,
   readBatchAnswer,
   readCopyAnswer,
+  readCopyHead,
   readOpenAnswer,
 } from './script-answers.ts'
 import { type LedgerScripts, readLedgerScripts } from './scripts.ts'
@@ -121,41 +120,29 @@ export class RedisLedger implements Ledger {
     return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, keys, args))
   }
 
-  async copy(drop: DropId, of: Copied, at: number, entries: readonly Entry[]): Promise<CopyAnswer> {
-    const { position, batch, size } = of
+  async copy(drop: DropId, of: Copied, page: number, entries: readonly Entry[]): Promise<CopyAnswer> {
+    const { position, batch, pages } = of
     checkEpoch(position.epoch)
     boundCopy(entries)
     const { room, copy, copying } = this.#keysOf(drop)
 
-    const args = [
-      position.epoch,
-      position.seq,
-      batch,
-      size,
-      at,
-      ...entries.map((one) => JSON.stringify(writeEntry(one))),
-    ]
+    const args = [position.epoch, position.seq, batch, pages, page, JSON.stringify(entries.map(writeEntry))]
     return readCopyAnswer(await this.#redis.run(this.#scripts.roomCopy, [room, copy, copying], args))
   }
 
   async copied(drop: DropId): Promise<Copied | undefined> {
     const { copy } = this.#keysOf(drop)
     const head = await this.#redis.call((redis) => redis.lindex(copy, 0))
-    if (head === null) return undefined
 
-    const [epoch, seq, batch, size] = head.split(' ').map(numberOf)
-    if (epoch === undefined || seq === undefined || batch === undefined || size === undefined) {
-      throw corrupt('copy', head)
-    }
-    return { position: { epoch, seq }, batch, size }
+    return head === null ? undefined : readCopyHead(head)
   }
 
-  async copiedEntries(drop: DropId, at: number, max: number): Promise<Entry[]> {
+  async copiedPage(drop: DropId, page: number): Promise<Entry[] | undefined> {
     const { copy } = this.#keysOf(drop)
-    // The head is the first of the list.
-    const found = await this.#redis.call((redis) => redis.lrange(copy, at + 1, at + max))
+    // The head comes first.
+    const found = await this.#redis.call((redis) => redis.lindex(copy, page + 1))
 
-    return found.map((row) => readEntry(JSON.parse(row)))
+    return found === null ? undefined : readEntries(found)
   }
 
   async read(drop: DropId): Promise<RoomState | undefined> {

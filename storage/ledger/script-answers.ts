@@ -12,6 +12,7 @@ import type {
   AdjustAnswer,
   BatchAnswer,
   ClaimResult,
+  Copied,
   CopyAnswer,
   Fence,
   OpenAnswer,
@@ -115,6 +116,14 @@ export function readCopyAnswer(reply: unknown): CopyAnswer {
       return { answer, epoch: numberOf(epoch) }
   }
   throw corrupt('copy', answer)
+}
+
+export function readCopyHead(head: string): Copied {
+  const [epoch, seq, batch, pages] = head.split(' ').map(numberOf)
+  if (epoch === undefined || seq === undefined || batch === undefined || pages === undefined) {
+    throw corrupt('copy', head)
+  }
+  return { position: { epoch, seq }, batch, pages }
 }
 
 function readRefused(answer: unknown, detail: unknown, batch: unknown): Refused | undefined {

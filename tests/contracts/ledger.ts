@@ -671,45 +671,51 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       const drop = await openDrop(world)
       const { ledger } = world
       const { key, ...ana } = ask('ana')
-      const remembered: Entry[] = [
-        { kind: 'order', position: at(1, 1), atMs: 5, key, ...ana },
-        { kind: 'phase', position: at(1, 2), atMs: 6, opId: 'a', phase: 'paused' },
-        { kind: 'restock', position: at(1, 3), atMs: 7, opId: 'b', lines: lines({ shoe: 2 }) },
-        { kind: 'release', position: at(1, 4), atMs: 8, opId: 'c', ...ana },
+      const remembered: Entry[][] = [
+        [
+          { kind: 'order', position: at(1, 1), atMs: 5, key, ...ana },
+          { kind: 'phase', position: at(1, 2), atMs: 6, opId: 'a', phase: 'paused' },
+        ],
+        [
+          { kind: 'restock', position: at(1, 3), atMs: 7, opId: 'b', lines: lines({ shoe: 2 }) },
+          { kind: 'release', position: at(1, 4), atMs: 8, opId: 'c', ...ana },
+        ],
       ]
-      const of = { position: at(1, 4), batch: 3, size: 4 }
-      const copy = (from: number, to: number) => ledger.copy(drop.drop, of, from, remembered.slice(from, to))
+      const of = { position: at(1, 4), batch: 3, pages: 2 }
+      const copy = (page: number) => ledger.copy(drop.drop, of, page, remembered[page] ?? [])
 
       expect(await ledger.copied(drop.drop)).toBeUndefined()
-      expect(await copy(0, 3)).toEqual({ answer: 'goes_on' })
+      expect(await copy(0)).toEqual({ answer: 'goes_on' })
       expect(await ledger.copied(drop.drop)).toBeUndefined()
-      expect(await copy(3, 4)).toEqual({ answer: 'copied' })
+      expect(await copy(1)).toEqual({ answer: 'copied' })
 
       expect(await ledger.copied(drop.drop)).toEqual(of)
-      expect(await ledger.copiedEntries(drop.drop, 0, 3)).toEqual(remembered.slice(0, 3))
-      expect(await ledger.copiedEntries(drop.drop, 3, 3)).toEqual(remembered.slice(3))
-      expect(await copy(0, 3)).toEqual({ answer: 'copied' })
+      expect(await ledger.copiedPage(drop.drop, 0)).toEqual(remembered[0])
+      expect(await ledger.copiedPage(drop.drop, 1)).toEqual(remembered[1])
+      expect(await ledger.copiedPage(drop.drop, 2)).toBeUndefined()
+      expect(await copy(0)).toEqual({ answer: 'copied' })
     })
 
     it('[L28] takes no page that does not follow the one before, and puts no two copies together', async () => {
       const drop = await openDrop(world)
       const { ledger } = world
-      const page = ordersOf(1, 2)
-      const of = (seq: number) => ({ position: at(1, seq), batch: 1, size: 4 })
+      const copy = (seq: number, page: number, orders = 1) =>
+        ledger.copy(drop.drop, { position: at(1, seq), batch: 1, pages: 3 }, page, ordersOf(1, orders))
 
-      expect(await ledger.copy(drop.drop, of(9), 2, page)).toEqual({ answer: 'forgotten' })
-      expect(await ledger.copy(drop.drop, of(9), 0, page)).toEqual({ answer: 'goes_on' })
-      expect(await ledger.copy(drop.drop, of(9), 1, page)).toEqual({ answer: 'forgotten' })
-      expect(await ledger.copy(drop.drop, of(8), 2, page)).toEqual({ answer: 'forgotten' })
+      expect(await copy(9, 1)).toEqual({ answer: 'forgotten' })
+      expect(await copy(9, 0)).toEqual({ answer: 'goes_on' })
+      expect(await copy(9, 2)).toEqual({ answer: 'forgotten' })
+      expect(await copy(8, 1)).toEqual({ answer: 'forgotten' })
       expect(await ledger.copied(drop.drop)).toBeUndefined()
-      await expect(ledger.copy(drop.drop, of(9), 2, ordersOf(1, 501))).rejects.toMatchObject({ code: 'too_large' })
+      await expect(copy(9, 1, 513)).rejects.toMatchObject({ code: 'too_large' })
+      expect(await copy(9, 1, 512)).toEqual({ answer: 'goes_on' })
     })
 
     it('[L28] keeps the copy that has come further, from nobody of before the owner', async () => {
       const drop = await openDrop(world)
       const { ledger } = world
       const copy = (epoch: number, seq: number) =>
-        ledger.copy(drop.drop, { position: at(epoch, seq), batch: 1, size: 1 }, 0, ordersOf(epoch, 1))
+        ledger.copy(drop.drop, { position: at(epoch, seq), batch: 1, pages: 1 }, 0, ordersOf(epoch, 1))
 
       for (const [epoch, seq, stands] of [
         [1, 5, at(1, 5)],
@@ -727,15 +733,15 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
     it('[L28] forgets a copy when the room is open again, and not before', async () => {
       const drop = await openDrop(world)
       const { ledger } = world
-      await ledger.copy(drop.drop, { position: at(1, 1), batch: 1, size: 1 }, 0, ordersOf(1, 1))
+      await ledger.copy(drop.drop, { position: at(1, 1), batch: 1, pages: 1 }, 0, ordersOf(1, 1))
 
       await ledger.clear(drop.drop, 2, OWNER)
       await ledger.load(drop.drop, 2, OWNER, [])
-      expect(await ledger.copied(drop.drop)).toMatchObject({ size: 1 })
+      expect(await ledger.copied(drop.drop)).toMatchObject({ pages: 1 })
 
       await ledger.rebuild(drop.drop, 2, OWNER, seed())
       expect(await ledger.copied(drop.drop)).toBeUndefined()
-      expect(await ledger.copiedEntries(drop.drop, 0, 9)).toEqual([])
+      expect(await ledger.copiedPage(drop.drop, 0)).toBeUndefined()
     })
 
     it('[L17] never writes below what the log has: a second fence', async () => {
