@@ -44,7 +44,7 @@ export async function rebuild(
   const journals = memories.map((memory) => memory.journal)
   const log = await readLog(ledger, drop, watermark)
   const entries = uniteEntries(journals, log.filter(isTrueOf(memories, found)))
-  await writeAll(world, drop, epoch, entries)
+  if ((await writeAll(world, drop, epoch, entries)) === 'fenced') return { rebuilt: 'refused', answer: 'fenced' }
 
   const fenced = await book.fence(drop, epoch)
   if (fenced === undefined) return { rebuilt: 'refused', answer: 'fenced' }
@@ -74,22 +74,34 @@ function isTrueOf(memories: readonly Surrendered[], found: RoomState | undefined
  * Orders that Postgres holds to be stale (of an epoch before an earlier rebuild, which did not know them) are written once
  * more, under the new epoch and behind all others: the room is not there yet, so Postgres' totals say what is left.
  */
-async function writeAll(world: RebuildingWorld, drop: DropId, epoch: number, entries: readonly Entry[]): Promise<void> {
+async function writeAll(
+  { book, log }: RebuildingWorld,
+  drop: DropId,
+  epoch: number,
+  entries: readonly Entry[],
+): Promise<'written' | 'fenced'> {
+  const first = await writeOnce(book, drop, epoch, entries)
+  if (first === 'fenced') return 'fenced'
   const stale: Entry[] = []
-  for (const { entry, outcome } of await writeOnce(world.book, drop, entries)) {
+  for (const { entry, outcome } of first) {
     if (outcome?.outcome === 'stale' && entry.kind === 'order') stale.push({ ...entry, position: { epoch, seq: 0 } })
   }
-  for (const { entry, outcome } of await writeOnce(world.book, drop, stale)) {
+
+  const anew = await writeOnce(book, drop, epoch, stale)
+  if (anew === 'fenced') return 'fenced'
+  for (const { entry, outcome } of anew) {
     if (entry.kind !== 'order' || outcome?.outcome !== 'revoked') continue
-    world.log.error('order.revoked', { drop, orderId: entry.orderId, reason: outcome.reason })
+    log.error('order.revoked', { drop, orderId: entry.orderId, reason: outcome.reason })
   }
+  return 'written'
 }
 
-async function writeOnce(book: DropBook, drop: DropId, entries: readonly Entry[]) {
+async function writeOnce(book: DropBook, drop: DropId, epoch: number, entries: readonly Entry[]) {
   const written: { entry: Entry; outcome: WriteOutcome | undefined }[] = []
   for (let at = 0; at < entries.length; at += WRITE_BATCH) {
     const batch = entries.slice(at, at + WRITE_BATCH)
-    const outcomes = await book.write(drop, batch)
+    const outcomes = await book.write(drop, epoch, batch)
+    if (outcomes === 'fenced') return 'fenced'
     written.push(...batch.map((entry, index) => ({ entry, outcome: outcomes[index] })))
   }
   return written
