@@ -281,7 +281,7 @@ export interface Taken {
   epoch: number
   /** Who was the owner when this call came. */
   previousOwner: NodeId | null
-  /** The last position that Postgres has written. */
+  /** The last position that Postgres has written, and will have until whoever was given this epoch writes. */
   watermark: Position
   /** The epoch of the last rebuild that read Postgres' totals: a ledger of an earlier one is not whole, whatever it says. */
   minEpoch: number
@@ -300,7 +300,10 @@ export type WriteOutcome =
   | { outcome: 'revoked'; reason: 'limit' | 'total' | 'key'; returns: boolean }
 
 export interface DropBook {
-  /** Mints an epoch and names the owner, in any phase: a drop that is over still answers for its orders. Undefined: no such drop. */
+  /**
+   * Mints an epoch and names the owner, in any phase: a drop that is over still answers for its orders. From here on nobody
+   * with an earlier epoch writes. Undefined: no such drop.
+   */
   take(drop: DropId, node: NodeId): Promise<Taken | undefined>
   /**
    * Entries of earlier epochs are refused from now on, and the totals are read after that, in the same transaction.
@@ -309,8 +312,11 @@ export interface DropBook {
   fence(drop: DropId, epoch: number): Promise<{ seed: RoomSeed; opIds: string[] } | undefined>
   /** The drop's orders, each in one page of at most `max`; `afterId` is the last one of the page before. */
   keptOrders(drop: DropId, afterId: OrderId | undefined, max: number): Promise<KeptOrder[]>
-  /** Writes entries (oldest first, at most 512) in one transaction; answers after COMMIT, one outcome for each. */
-  write(drop: DropId, entries: readonly Entry[]): Promise<WriteOutcome[]>
+  /**
+   * Writes entries (oldest first, at most 512) in one transaction; answers after COMMIT, one outcome for each. `epoch` is
+   * the writer's, whatever the entries' are. `fenced`: a later one was minted, and nothing of this is or will be written.
+   */
+  write(drop: DropId, epoch: number, entries: readonly Entry[]): Promise<WriteOutcome[] | 'fenced'>
   /** Drops that open before `untilMs`, or are open or paused; first those whose opening or end is next, then the youngest. */
   due(untilMs: number, max: number): Promise<DueDrop[]>
 }

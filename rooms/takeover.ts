@@ -2,7 +2,8 @@
  * How a drop changes its owner without losing what the last one promised.
  *
  *   1  win the lease                     the right to try; nothing depends on being the only one who does
- *   2  mint an epoch in Postgres         the fencing token, from an authority that Redis cannot forget
+ *   2  mint an epoch in Postgres         the fencing token, from an authority that Redis cannot forget. No earlier owner
+ *                                        writes there from now on, so what it has is known once and for all
  *   3  ask live nodes to surrender       each stops its room for this drop and gives up its journal; one that is gone may
  *                                        have left a copy of it (journal-copy.ts)
  *   4  compare                           does Redis have everything that Postgres or anybody remembers? The last call

@@ -10,7 +10,8 @@ const SEEDS = 2_000
 const SCHEDULE_OF: Partial<Record<ControlName, ScheduleName>> = {
   no_chain: 'late_batch',
   no_copy: 'alone',
-  no_min_epoch: 'late_drain',
+  no_writer_epoch: 'late_owner',
+  no_fence: 'late_drain',
 }
 /** A control is tried until it fails. Each fails within the first fifteen seeds. */
 const CONTROL_SEEDS = 60

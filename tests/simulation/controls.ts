@@ -6,14 +6,43 @@ import type { DropBook, Fence, Ledger, RoomState, Surrendered } from '../../room
 import type { MemoryLedger } from '../../storage/ledger/memory-ledger.ts'
 import type { MemoryDropBook } from '../../storage/orders/memory-drop-book.ts'
 
-export const CONTROLS = ['no_journal', 'no_copy', 'no_prev_seq', 'no_chain', 'epoch_in_redis', 'no_min_epoch'] as const
+export const CONTROLS = [
+  'no_journal',
+  'no_copy',
+  'no_prev_seq',
+  'no_chain',
+  'epoch_in_redis',
+  'no_writer_epoch',
+  'no_fence',
+] as const
 export type ControlName = (typeof CONTROLS)[number]
 
 export function ledgerUnder(control: ControlName | undefined, ledger: MemoryLedger): Ledger {
-  // Without the first of the two places the second would hide it.
-  if (control === 'no_copy' || control === 'no_journal') return withoutCopy(ledger)
-  if (control === 'no_prev_seq') return withoutPrevSeq(ledger)
-  return control === 'no_chain' ? withoutChain(ledger) : ledger
+  switch (control) {
+    // Without the first of the two places the second would hide it.
+    case 'no_journal':
+    case 'no_copy':
+      return withoutCopy(ledger)
+    case 'no_prev_seq':
+      return withoutPrevSeq(ledger)
+    case 'no_chain':
+      return withoutChain(ledger)
+    default:
+      return ledger
+  }
+}
+
+export function bookUnder(control: ControlName | undefined, book: MemoryDropBook, ledger: MemoryLedger): DropBook {
+  switch (control) {
+    case 'epoch_in_redis':
+      return epochInRedis(book, ledger)
+    case 'no_writer_epoch':
+      return withoutWriterEpoch(book)
+    case 'no_fence':
+      return withoutFence(book)
+    default:
+      return book
+  }
 }
 
 /** A node that takes over hears of no other node's journal. */
@@ -60,7 +89,7 @@ function withoutChain(ledger: MemoryLedger): Ledger {
 }
 
 /** The epoch is one more than Redis has, so it begins again when Redis forgets. */
-export function epochInRedis(book: MemoryDropBook, ledger: MemoryLedger): DropBook {
+function epochInRedis(book: MemoryDropBook, ledger: MemoryLedger): DropBook {
   return replacing<DropBook>(book, {
     take: async (drop, node) => {
       const room = await ledger.read(drop)
@@ -74,9 +103,16 @@ export function epochInRedis(book: MemoryDropBook, ledger: MemoryLedger): DropBo
   })
 }
 
-/** A rebuild reads the totals, but late entries of before it are written all the same. */
-export function withoutMinEpoch(book: MemoryDropBook): DropBook {
+/** Whoever was an owner once writes for ever. */
+function withoutWriterEpoch(book: MemoryDropBook): DropBook {
   return replacing<DropBook>(book, {
+    write: (drop, _epoch, entries) => book.write(drop, Number.MAX_SAFE_INTEGER, entries),
+  })
+}
+
+/** A rebuild reads the totals, but late entries of before it are written all the same, by whoever has them. */
+function withoutFence(book: MemoryDropBook): DropBook {
+  return replacing<DropBook>(withoutWriterEpoch(book), {
     fence: async (drop, epoch) => {
       const fenced = await book.fence(drop, epoch)
       Object.assign(book.read(drop), { minEpoch: 0 })
