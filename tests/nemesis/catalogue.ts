@@ -141,6 +141,14 @@ export const FITTED = {
     resumeMs: 1_500,
   },
   F21: { what: 'Postgres disk full', target: 'postgres', takes: 'nothing', forMs: [4_000, 4_000], gapMs: 100 },
+  F24_halves: {
+    what: 'NATS cluster in two halves',
+    target: 'nats',
+    takes: 'journal',
+    forMs: [6_500, 6_500],
+    // The other half waits as long as it lasts, and its buyers are patient.
+    gapMs: 10_000,
+  },
   F30: {
     what: 'clock of a node jumps an hour ahead, then an hour back',
     target: 'node',
