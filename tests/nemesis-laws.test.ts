@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { IdempotencyKey, OrderId, Sku, UserId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
 import type { Position } from '../protocol/position.ts'
+import { calmGapsOf } from './nemesis/calm.ts'
 import { FAULT_IDS, kindOf } from './nemesis/catalogue.ts'
 import { doubleFaults } from './nemesis/double-faults.ts'
 import { calmGapOf, costsOf, gapsOf } from './nemesis/gaps.ts'
@@ -332,6 +333,15 @@ describe('what a fault cost', () => {
 
     expect(calmGapOf([...early, ...accepted], [blow], 5_000)).toBe(1_485)
     expect(calmGapOf(accepted, [blow], 2_600)).toBeUndefined()
+  })
+
+  it('[EE3] is held against blows that nobody dealt, in windows of its own length', () => {
+    const calm = { accepted: [0, 40, 60, 200, 4_000, 4_030].map((atMs) => ({ atMs, via: 0 })), endMs: 4_100 }
+
+    // From 0 to 3500, from 100 to 3600 and so on: seven of them, until 4100.
+    expect(calmGapsOf(calm, blow)).toEqual([3_300, 3_400, 3_500, 3_500, 3_500, 3_500, 3_400])
+    expect(calmGapsOf(calm, { ...blow, undoneMs: blow.atMs + 500 })).toEqual([3_800, 3_800])
+    expect(calmGapsOf(calm, { ...blow, undoneMs: blow.atMs + 1_000 })).toEqual([])
   })
 
   it('[EE3] without NATS is that of the gateway which had the worst of it', () => {

@@ -32,7 +32,7 @@ export interface FaultCost extends Done {
 }
 
 /** After its undoing a fault is charged for this long, or until the next blow. */
-const CHARGED_MS = 3_500
+export const CHARGED_MS = 3_500
 /** A fault this soon before or after has its share in the cost. */
 const NEAR_MS = 1_500
 /** Shorter calms say nothing. */
