@@ -100,10 +100,12 @@ export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Foun
 
 function firstGood({ attempts }: History): Map<OrderId, Accepted> {
   const first = new Map<OrderId, Accepted>()
-  for (const { orderId, verdict, repliedMs, via } of attempts) {
+  for (const { orderId, verdict, repliedMs, via, position } of attempts) {
     if (!GOOD.includes(verdict)) continue
     const known = first.get(orderId)
-    if (known === undefined || repliedMs < known.atMs) first.set(orderId, { atMs: repliedMs, via })
+    if (known === undefined || repliedMs < known.atMs) {
+      first.set(orderId, { atMs: repliedMs, via, epoch: position?.epoch ?? 0 })
+    }
   }
   return first
 }
