@@ -128,6 +128,37 @@ describe('a room whose epoch is not the latest any more, though nobody took it o
   })
 })
 
+describe('a rebuild that a later takeover has passed', () => {
+  it('[P29] writes nothing of what it remembers, and nothing of that is lost', async () => {
+    const { world, drop, a } = await twoNodes()
+    world.book.refuse((call) => (call === 'write' ? 'before' : undefined))
+    await orders(world, a, drop, ['ana', 'bob'])
+    world.book.refuse()
+    const answers: unknown[] = []
+    const write = world.book.write.bind(world.book)
+    world.book.write = async (...asked) => {
+      const answer = await write(...asked)
+      answers.push(answer)
+      return answer
+    }
+    let passed = false
+    around(world, (call, when) => {
+      if (call !== 'clear' || when !== 'after' || passed) return
+      passed = true
+      void world.book.take(drop, 'nobody' as NodeId)
+    })
+
+    world.memoryLedger.wipe()
+    await world.clock.advance(5_000)
+
+    const givenUp = world.events.filter(({ event }) => event === 'takeover.given_up')
+    expect(givenUp.map(({ facts }) => facts.answer)).toEqual(['fenced'])
+    expect(answers).toEqual(['fenced', [{ outcome: 'confirmed' }, { outcome: 'confirmed' }]])
+    expect([...world.book.read(drop).orders.values()].map(({ position }) => position.epoch)).toEqual([1, 1])
+    expect(await orders(world, a, drop, ['ana', 'bob'])).toEqual(['duplicate', 'duplicate'])
+  })
+})
+
 describe('a call that comes late', () => {
   it('[FF1] to a Redis that went back to where it was sent is seen, though the seq is right', async () => {
     const { world, drop, a } = await twoNodes()
