@@ -8,6 +8,7 @@ import type { DropId, NodeId } from '../protocol/ids.ts'
 import { isOver } from './drop.ts'
 import { handOver } from './handover.ts'
 import type { Noted } from './journal.ts'
+import { setDown } from './journal-copy.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import type { Letter } from './letters.ts'
 import type { Posted } from './mailbox.ts'
@@ -156,6 +157,7 @@ export class Directory {
     try {
       // Without this a room that has just ended could be taken over here without its own memory.
       await this.#laying.get(drop)
+      await setDown(this.#world, drop, this.#remnants.of(drop))
       if (!(await this.#keeper.acquire(drop))) return 'elsewhere'
 
       const startedMs = this.#world.clock.monotonicMs()

@@ -48,7 +48,8 @@ export async function rebuild(
   for await (const page of logPages(ledger, drop, watermark)) {
     for (const entry of page.filter(isTrueOf(memories, found))) log.push(entry)
   }
-  await writeAll(world, drop, epoch, uniteEntries(journals, log.pages()))
+  const written = await writeAll(world, drop, epoch, uniteEntries(journals, log.pages()))
+  if (written === 'fenced') return { rebuilt: 'refused', answer: 'fenced' }
 
   const fenced = await book.fence(drop, epoch)
   if (fenced === undefined) return { rebuilt: 'refused', answer: 'fenced' }
@@ -83,12 +84,14 @@ async function writeAll(
   drop: DropId,
   epoch: number,
   shares: Iterable<readonly Entry[]>,
-): Promise<void> {
+): Promise<'written' | 'fenced'> {
   const stale = new PackedLine<Entry>(0)
-  await writeEach(world, drop, shares, (entry, outcome) => {
+  const first = await writeEach(world, drop, epoch, shares, (entry, outcome) => {
     if (outcome?.outcome === 'stale' && entry.kind === 'order') stale.push({ ...entry, position: { epoch, seq: 0 } })
   })
-  await writeEach(world, drop, unpacked(stale), (entry, outcome) => {
+  if (first === 'fenced') return 'fenced'
+
+  return writeEach(world, drop, epoch, unpacked(stale), (entry, outcome) => {
     if (entry.kind !== 'order' || outcome?.outcome !== 'revoked') return
     world.log.error('order.revoked', { drop, orderId: entry.orderId, reason: outcome.reason })
   })
@@ -98,12 +101,15 @@ async function writeAll(
 async function writeEach(
   { book, clock }: RebuildingWorld,
   drop: DropId,
+  epoch: number,
   shares: Iterable<readonly Entry[]>,
   written: (entry: Entry, outcome: WriteOutcome | undefined) => void,
-): Promise<void> {
+): Promise<'written' | 'fenced'> {
   const write = async (batch: readonly Entry[]) => {
-    const outcomes = await book.write(drop, batch)
+    const outcomes = await book.write(drop, epoch, batch)
+    if (outcomes === 'fenced') return 'fenced'
     for (const [at, entry] of batch.entries()) written(entry, outcomes[at])
+    return 'written'
   }
 
   let rest: Entry[] = []
@@ -112,9 +118,11 @@ async function writeEach(
     if (!isFirst) await pause(clock, 0)
     isFirst = false
     rest.push(...share)
-    for (; rest.length >= WRITE_BATCH; rest = rest.slice(WRITE_BATCH)) await write(rest.slice(0, WRITE_BATCH))
+    for (; rest.length >= WRITE_BATCH; rest = rest.slice(WRITE_BATCH)) {
+      if ((await write(rest.slice(0, WRITE_BATCH))) === 'fenced') return 'fenced'
+    }
   }
-  if (rest.length > 0) await write(rest)
+  return rest.length > 0 ? write(rest) : 'written'
 }
 
 function* unpacked(line: PackedLine<Entry>): Generator<readonly Entry[], void> {

@@ -96,7 +96,10 @@ export class Room {
     this.#mailbox = new Mailbox(limits)
     this.#bearings = new Bearings(state)
     this.#journal = new Journal(limits.journalMax, start.unwritten)
-    this.#relay = new Relay(drop, this.#journal, world, (batch) => this.#settle(batch))
+    this.#relay = new Relay(this, this.#journal, world, {
+      written: (batch) => this.#settle(batch),
+      fenced: () => this.#finish('fenced'),
+    })
     this.#desk = new NewsDesk(
       { drop, position: this.position, items: state.items, lowStockAt },
       { clock, intervalMs: limits.newsIntervalMs, send: (news) => herald.news(news) },

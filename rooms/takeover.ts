@@ -2,8 +2,10 @@
  * How a drop changes its owner without losing what the last one promised.
  *
  *   1  win the lease                     the right to try; nothing depends on being the only one who does
- *   2  mint an epoch in Postgres         the fencing token, from an authority that Redis cannot forget
- *   3  ask live nodes to surrender       each stops its room for this drop and gives up its journal
+ *   2  mint an epoch in Postgres         the fencing token, from an authority that Redis cannot forget. No earlier owner
+ *                                        writes there from now on, so what it has is known once and for all
+ *   3  ask live nodes to surrender       each stops its room for this drop and gives up its journal; one that is gone may
+ *                                        have left a copy of it (journal-copy.ts)
  *   4  compare                           does Redis have everything that Postgres or anybody remembers? The last call
  *                                        of the last owner (rooms/ports.ts, Fence), and every order of every journal
  *                                        too: another owner may have passed them without knowing them
@@ -17,6 +19,7 @@ import type { DropId, NodeId } from '../protocol/ids.ts'
 import { comparePositions } from '../protocol/position.ts'
 import { isBehind, type Known } from './bearings.ts'
 import { emptyLine } from './journal.ts'
+import { readCopy } from './journal-copy.ts'
 import { hasAll, logPages } from './ledger-pages.ts'
 import { pause } from './nap.ts'
 import type {
@@ -60,7 +63,7 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   const taken = await world.book.take(drop, world.node)
   if (taken === undefined) return { took: 'nothing', why: 'unknown' }
 
-  const memories = [own, ...(await surrendered(world, drop, taken))]
+  const memories = [own, ...(await surrendered(world, drop, taken)), ...(await readCopy(world.ledger, drop, own))]
   const known: Known[] = [{ position: taken.watermark, batch: 0 }, ...memories]
 
   const found = await world.ledger.read(drop)

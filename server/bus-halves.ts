@@ -47,11 +47,13 @@ export function watchHalves(world: HalvesWorld): { stop(): Promise<void> } {
 
     const heard = new Set(live())
     unheard = new Map(others.filter((one) => !heard.has(one)).map((one) => [one, (unheard.get(one) ?? 0) + 1]))
-    const beyond = [...unheard].filter(([, looks]) => looks >= LOOKS_TO_BELIEVE).map(([one]) => one)
-    if (beyond.length > 0 === isSaid || isStopped) return
+    const unheardFor = (atLeast: number) => [...unheard].filter(([, looks]) => looks >= atLeast).map(([one]) => one)
+    const isHalved = unheardFor(LOOKS_TO_BELIEVE).length > 0
+    if (isHalved === isSaid || isStopped) return
 
-    isSaid = beyond.length > 0
-    if (isSaid) log.warn('bus.halved', { beyond })
+    isSaid = isHalved
+    // Of those whom one cut took away, some had been heard a moment later than others: a look later they are gone too.
+    if (isHalved) log.warn('bus.halved', { beyond: unheardFor(LOOKS_TO_BELIEVE - 1) })
     else log.info('bus.whole')
   }
 

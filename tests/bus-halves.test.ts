@@ -40,6 +40,21 @@ it('[OO3] is said on both sides, once; the room stays and the other side is put 
   expect(world.book.read(drop).epoch).toBe(1)
 })
 
+it('[OO3] is said with everybody who is beyond, also where they were heard for a moment longer than others', async () => {
+  const { world, a, b } = await twoNodes()
+  const c = world.node('n3')
+  await world.clock.advance(2_000)
+  const saidByA = watched(world, a)
+  const beyond = new Set([b.bus])
+  world.network.fate = ({ from, to }) => (beyond.has(from) === beyond.has(to) ? 'deliver' : 'drop')
+
+  await world.clock.advance(900)
+  beyond.add(c.bus)
+  await world.clock.advance(20_000)
+
+  expect(saidByA).toEqual([`bus.halved {"beyond":["${b.node}","${c.node}"]}`])
+})
+
 it('[OO3] is not said of a node that dies, that comes, or that has no bus at all', async () => {
   const { world, a, b } = await twoNodes()
   const [saidByA, saidByB] = [watched(world, a), watched(world, b)]

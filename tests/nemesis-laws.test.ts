@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { IdempotencyKey, OrderId, Sku, UserId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
 import type { Position } from '../protocol/position.ts'
+import { calmGapsOf } from './nemesis/calm.ts'
 import { FAULT_IDS, kindOf } from './nemesis/catalogue.ts'
 import { doubleFaults } from './nemesis/double-faults.ts'
 import { calmGapOf, costsOf, gapsOf } from './nemesis/gaps.ts'
@@ -308,12 +309,20 @@ describe('what a double fault excuses', () => {
 
 describe('what a fault cost', () => {
   const acceptedMs = [1_000, 1_010, 1_020, 1_900, 1_910, 1_920, 4_000]
-  const accepted = acceptedMs.map((atMs) => ({ atMs, via: 0 }))
+  const accepted = acceptedMs.map((atMs) => ({ atMs, via: 0, epoch: 1 }))
   const blow: Done = { id: 'F1', atMs: 1_015, undoneMs: 1_015, to: 'the owner', drop: 0 }
 
   it('[EE3] is the longest time without an accepted order from the blow on', () => {
     expect(gapsOf(acceptedMs, 1_000, 2_000)[0]).toEqual({ fromMs: 1_020, toMs: 1_900 })
     expect(costsOf(accepted, [blow], 1_950)).toMatchObject([{ gapMs: 880, resumeMs: 5, shared: false }])
+  })
+
+  it('[EE3] says whether the drop had a new owner', () => {
+    const anew = accepted.map((one) => ({ ...one, epoch: one.atMs < 1_900 ? 1 : 2 }))
+
+    expect(costsOf(accepted, [blow], 1_950)).toMatchObject([{ moved: false }])
+    expect(costsOf(anew, [blow], 1_950)).toMatchObject([{ moved: true }])
+    expect(costsOf(anew, [blow], 1_800)).toMatchObject([{ moved: false }])
   })
 
   it('[EE3] is nobody`s alone when another fault was near', () => {
@@ -328,14 +337,25 @@ describe('what a fault cost', () => {
   })
 
   it('[EE3] is held against the longest time far from every fault', () => {
-    const early = [100, 200, 900].map((atMs) => ({ atMs, via: 0 }))
+    const early = [100, 200, 900].map((atMs) => ({ atMs, via: 0, epoch: 1 }))
 
     expect(calmGapOf([...early, ...accepted], [blow], 5_000)).toBe(1_485)
     expect(calmGapOf(accepted, [blow], 2_600)).toBeUndefined()
   })
 
+  it('[EE3] is held against blows that nobody dealt, in windows of its own length', () => {
+    const calm = { accepted: [0, 40, 60, 200, 4_000, 4_030].map((atMs) => ({ atMs, via: 0, epoch: 1 })), endMs: 4_100 }
+
+    // From 0 to 3500, from 100 to 3600 and so on: seven of them, until 4100.
+    expect(calmGapsOf(calm, blow)).toEqual([3_300, 3_400, 3_500, 3_500, 3_500, 3_500, 3_400])
+    expect(calmGapsOf(calm, { ...blow, undoneMs: blow.atMs + 500 })).toEqual([3_800, 3_800])
+    expect(calmGapsOf(calm, { ...blow, undoneMs: blow.atMs + 1_000 })).toEqual([])
+  })
+
   it('[EE3] without NATS is that of the gateway which had the worst of it', () => {
-    const both = [...accepted, ...[1_005, 1_930].map((atMs) => ({ atMs, via: 1 }))].sort((a, b) => a.atMs - b.atMs)
+    const both = [...accepted, ...[1_005, 1_930].map((atMs) => ({ atMs, via: 1, epoch: 1 }))].sort(
+      (a, b) => a.atMs - b.atMs,
+    )
 
     expect(costsOf(both, [{ ...blow, id: 'F23' }], 1_950)).toMatchObject([{ gapMs: 915 }])
     expect(costsOf(both, [blow], 1_950)).toMatchObject([{ gapMs: 880 }])

@@ -53,7 +53,7 @@ function world(between: (turn: number) => void = () => undefined) {
       const method: unknown = Reflect.get(inner, name)
       if (typeof method !== 'function') return method
       return (...args: unknown[]) => {
-        if (name === 'write') written.push((args[1] as unknown[]).length)
+        if (name === 'write') written.push((args[2] as unknown[]).length)
         return method.apply(inner, args)
       }
     },

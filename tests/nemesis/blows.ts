@@ -101,6 +101,13 @@ export const BLOWS: Record<FaultId, Blow> = {
   F24_deaf: partitioned(() => ({ what: 'received' })),
   F24_mute: partitioned(() => ({ what: 'sent' })),
   F24_loss: partitioned(() => ({ what: 'one in ten' })),
+  F24_halves: async ({ world, begun }, { forMs }) => {
+    if (world.halves === undefined) throw new Error('NATS is one server')
+    begun('NATS')
+    world.halves.cut()
+    await pause(forMs)
+    world.halves.mend()
+  },
   F25: atGates('nats', (gate, at) => gate.loseReplies(at % 2 === 0 ? 'cut' : 'half-closed')),
   F26: atGates('nats', (gate) => gate.hold()),
   F27: async (arena, fault) => {

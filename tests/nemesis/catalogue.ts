@@ -18,6 +18,8 @@ export interface FaultKind {
   gapMs?: number
   /** The same, but from the moment at which the fault was undone. */
   resumeMs?: number
+  /** The owner has what it needs to stay the owner. */
+  stays?: true
 }
 
 const AT_ONCE = [0, 0] as const
@@ -31,6 +33,7 @@ export const FAULTS = {
     takes: 'journal',
     forMs: [700, 1_000],
     gapMs: 1_200,
+    stays: true,
   },
   F4: {
     what: 'owner told to leave (SIGTERM), started again',
@@ -48,10 +51,17 @@ export const FAULTS = {
     forMs: [150, 300],
     resumeMs: 1_500,
   },
-  F9: { what: 'SCRIPT FLUSH', target: 'ledger', takes: 'nothing', forMs: AT_ONCE, gapMs: 50 },
+  F9: { what: 'SCRIPT FLUSH', target: 'ledger', takes: 'nothing', forMs: AT_ONCE, gapMs: 50, stays: true },
   F10: { what: 'Redis out of memory', target: 'redis', takes: 'nothing', forMs: [300, 900], resumeMs: 1_000 },
   F14: { what: 'Redis stopped (SIGSTOP)', target: 'redis', takes: 'nothing', forMs: [1_200, 3_000], resumeMs: 1_000 },
-  F15: { what: 'Redis 50 ms late at every node', target: 'redis', takes: 'nothing', forMs: [600, 1_500], gapMs: 500 },
+  F15: {
+    what: 'Redis 50 ms late at every node',
+    target: 'redis',
+    takes: 'nothing',
+    forMs: [600, 1_500],
+    gapMs: 500,
+    stays: true,
+  },
   F16: {
     what: 'replies of Redis cut after the request',
     target: 'redis',
@@ -59,13 +69,21 @@ export const FAULTS = {
     forMs: [200, 600],
     resumeMs: 1_000,
   },
-  F17: { what: 'all connections of Postgres ended', target: 'postgres', takes: 'nothing', forMs: AT_ONCE, gapMs: 100 },
+  F17: {
+    what: 'all connections of Postgres ended',
+    target: 'postgres',
+    takes: 'nothing',
+    forMs: AT_ONCE,
+    gapMs: 100,
+    stays: true,
+  },
   F18: {
     what: 'Postgres killed at once (immediate), started again',
     target: 'postgres',
     takes: 'nothing',
     forMs: [200, 1_500],
     gapMs: 100,
+    stays: true,
   },
   F20: {
     what: 'replies of Postgres cut after the request',
@@ -73,6 +91,7 @@ export const FAULTS = {
     takes: 'nothing',
     forMs: [200, 600],
     gapMs: 100,
+    stays: true,
   },
   F22: {
     what: 'row of the drop locked by another',
@@ -80,6 +99,7 @@ export const FAULTS = {
     takes: 'nothing',
     forMs: [1_500, 3_000],
     gapMs: 100,
+    stays: true,
   },
   F23: { what: 'NATS killed, started again', target: 'nats', takes: 'journal', forMs: [100, 800], gapMs: 3_000 },
   F25: {
@@ -141,6 +161,14 @@ export const FITTED = {
     resumeMs: 1_500,
   },
   F21: { what: 'Postgres disk full', target: 'postgres', takes: 'nothing', forMs: [4_000, 4_000], gapMs: 100 },
+  F24_halves: {
+    what: 'NATS cluster in two halves',
+    target: 'nats',
+    takes: 'journal',
+    forMs: [6_500, 6_500],
+    // The other half waits as long as it lasts, and its buyers are patient.
+    gapMs: 10_000,
+  },
   F30: {
     what: 'clock of a node jumps an hour ahead, then an hour back',
     target: 'node',

@@ -1,5 +1,6 @@
 /** What a run comes to: the judgement of each of its drops in one, and the figures. */
 import type { OrderId } from '../../protocol/ids.ts'
+import type { Calm } from './calm.ts'
 import { doubleFaults, type Span } from './double-faults.ts'
 import { GOOD } from './facts.ts'
 import { type Accepted, calmGapOf, costsOf, type FaultCost } from './gaps.ts'
@@ -17,6 +18,8 @@ export interface Run extends Judgement {
   costs: FaultCost[]
   /** Longest time without an accepted order where no fault was near: below that, a gap is the machine's. */
   calmGapMs: number | undefined
+  /** Where nobody was hurt at all: what the gaps of other runs are held against. */
+  calm: Calm | undefined
   /** From the healing until nobody waited any more; undefined when it did not come to that. */
   quietAfterMs: number | undefined
   counts: {
@@ -64,8 +67,10 @@ export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Foun
   const firsts = histories.map(firstGood)
   const gaps = histories.map((one, at) => {
     const accepted = [...(firsts[at]?.values() ?? [])].sort((a, b) => a.atMs - b.atMs)
-    const when = [accepted, one.faults, sellsUntilMs(one, plan), closedSpans(one)] as const
-    return { costs: costsOf(...when).filter(({ drop }) => drop === at), calmMs: calmGapOf(...when) }
+    const endMs = sellsUntilMs(one, plan)
+    const when = [accepted, one.faults, endMs, closedSpans(one)] as const
+    const costs = costsOf(...when).filter(({ drop }) => drop === at)
+    return { accepted, endMs, costs, calmMs: calmGapOf(...when) }
   })
   const attempts = histories.flatMap((history) => history.attempts)
   const rows = histories.flatMap((history) => history.rows)
@@ -82,6 +87,7 @@ export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Foun
     acceptedMs: good.map(([, { atMs }]) => atMs).sort((a, b) => a - b),
     costs: gaps.flatMap(({ costs }) => costs).sort((a, b) => a.atMs - b.atMs),
     calmGapMs: gaps.map(({ calmMs }) => calmMs).find((calmMs) => calmMs !== undefined),
+    calm: plan.faults.length === 0 ? gaps.map(({ accepted, endMs }) => ({ accepted, endMs }))[0] : undefined,
     counts: {
       ...{ orders: plan.wants.length, attempts: attempts.length, accepted: good.length },
       ...{ confirmed: inState('confirmed'), cancelled: inState('cancelled') },
@@ -94,10 +100,12 @@ export function conclude({ plan, histories, meantMs, quietAfterMs, found }: Foun
 
 function firstGood({ attempts }: History): Map<OrderId, Accepted> {
   const first = new Map<OrderId, Accepted>()
-  for (const { orderId, verdict, repliedMs, via } of attempts) {
+  for (const { orderId, verdict, repliedMs, via, position } of attempts) {
     if (!GOOD.includes(verdict)) continue
     const known = first.get(orderId)
-    if (known === undefined || repliedMs < known.atMs) first.set(orderId, { atMs: repliedMs, via })
+    if (known === undefined || repliedMs < known.atMs) {
+      first.set(orderId, { atMs: repliedMs, via, epoch: position?.epoch ?? 0 })
+    }
   }
   return first
 }

@@ -1,6 +1,6 @@
 /**
  * A node with one mechanism taken out, for the nemesis only: it replaces methods of the parts and then runs the node's own
- * program. The product has no switch for any of this.
+ * program. The product has no switch for any of this. What makes an owner an owner is taken in taken-from-owners.ts.
  */
 import { BusNeighbours } from '../../bus/bus-neighbours.ts'
 import { NatsLink } from '../../bus/nats-link.ts'
@@ -13,12 +13,15 @@ import { connectPostgres } from '../../storage/postgres.ts'
 import { connectRedis } from '../../storage/redis.ts'
 import { RedisClock } from '../../storage/redis-clock.ts'
 import { type ControlName, isControl } from './controls.ts'
+import { FROM_OWNERS } from './taken-from-owners.ts'
 
 const control = process.env.NEMESIS_CONTROL
 if (!isControl(control)) throw new Error(`no such control: ${control}`)
 const { sql } = connectPostgres(process.env.DATABASE_URL ?? '', { max: 1, name: 'nemesis-control' })
 
 const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
+  ...FROM_OWNERS,
+
   no_journal() {
     const stop = Room.prototype.stop
     Room.prototype.stop = async function (this: Room) {
@@ -94,11 +97,15 @@ const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
     RedisLedger.prototype.entries = async () => []
   },
 
+  no_copy() {
+    RedisLedger.prototype.copied = async () => undefined
+  },
+
   no_retry() {
     const { write } = PostgresDropBook.prototype
-    PostgresDropBook.prototype.write = async function (this: PostgresDropBook, drop, entries) {
+    PostgresDropBook.prototype.write = async function (this: PostgresDropBook, drop, epoch, entries) {
       const hoped = entries.map(() => ({ outcome: 'applied' as const }))
-      return write.call(this, drop, entries).catch(() => hoped)
+      return write.call(this, drop, epoch, entries).catch(() => hoped)
     }
   },
 

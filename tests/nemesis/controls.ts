@@ -43,14 +43,43 @@ export const CONTROLS = {
     ]),
     hands: true,
   },
+  written_first: {
+    what: 'an order is answered when Postgres has it, and not when Redis has',
+    faults: [
+      { id: 'F17', atMs: 1_500, forMs: 0, who: 'owner' },
+      { id: 'F18', atMs: 5_200, forMs: 1_000, who: 'owner' },
+    ],
+    hands: false,
+  },
+  hasty: {
+    what: 'what Redis has not answered after 40 ms is given up',
+    faults: [{ id: 'F15', atMs: 1_500, forMs: 1_200, who: 'owner' }],
+    hands: false,
+  },
+  short_leases: {
+    what: 'a lease that is not renewed ends after 0.6 s',
+    faults: [1_500, 6_000].map((atMs): PlannedFault => ({ id: 'F3', atMs, forMs: 950, who: 'owner' })),
+    hands: false,
+  },
 } as const satisfies Record<string, Control>
 
-/** By the file whose tests have to fail. `no_journal`, above, is also that of `failover.cluster.test.ts` (FF10). */
+/**
+ * By the file whose tests have to fail. `no_journal`, above, is also that of `failover.cluster.test.ts` (FF10), and
+ * `written_first` of `partitions.cluster.test.ts` (MM8).
+ */
 const OF_TESTS = {
   hopeful: { what: 'a reply of Redis that was lost is taken for a yes', file: 'disk-full.cluster.test.ts' },
   no_log: { what: 'what the last owner had not written is not read from the log', file: 'disk-full.cluster.test.ts' },
+  no_copy: { what: 'what an owner that is gone has set down is not read', file: 'journal-copy.cluster.test.ts' },
   no_retry: { what: 'what Postgres refused is taken for written', file: 'disk-full.cluster.test.ts' },
   own_clock: { what: 'a node believes its own wall clock', file: 'clocks.cluster.test.ts' },
+  long_leases: { what: 'a lease ends after a minute', file: 'partitions.cluster.test.ts' },
+  free_leases: { what: 'a lease is for whoever asks last', file: 'halves.cluster.test.ts' },
+  nobody_else: {
+    what: 'a node without the bus takes itself for no worse than all',
+    file: 'partitions.cluster.test.ts',
+  },
+  takes_anyway: { what: 'a node without the bus takes rooms', file: 'partitions.cluster.test.ts' },
   rare_pings: { what: 'a link to NATS is tried once a minute', file: 'partitions.cluster.test.ts' },
 } as const satisfies Record<string, { what: string; file: string }>
 

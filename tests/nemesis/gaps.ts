@@ -8,10 +8,11 @@ import { kindOf } from './catalogue.ts'
 import type { Span } from './double-faults.ts'
 import type { Done } from './history.ts'
 
-/** An order's first good answer, and the place of the gateway that gave it. */
+/** An order's first good answer, the place of the gateway that gave it, and the owner's epoch. */
 export interface Accepted {
   atMs: number
   via: number
+  epoch: number
 }
 
 export interface Gap {
@@ -27,12 +28,14 @@ export interface FaultCost extends Done {
   gapMs: number
   /** From the undoing to the next accepted order; 0 when orders were accepted all along. */
   resumeMs: number
+  /** Whether the drop had a new owner in that time, or the same one anew. */
+  moved: boolean
   /** Whether another fault was at work near that time: then the cost is nobody's alone. */
   shared: boolean
 }
 
 /** After its undoing a fault is charged for this long, or until the next blow. */
-const CHARGED_MS = 3_500
+export const CHARGED_MS = 3_500
 /** A fault this soon before or after has its share in the cost. */
 const NEAR_MS = 1_500
 /** Shorter calms say nothing. */
@@ -77,6 +80,7 @@ export function costsOf(
       return {
         ...fault,
         gapMs: Math.max(0, ...worst),
+        moved: epochUntil(accepted, untilMs) > epochUntil(accepted, fault.atMs),
         resumeMs: Math.max(0, Math.min(nextMs, untilMs) - fault.undoneMs),
         shared: others.length > 0 || closed.some(isNear),
       }
@@ -104,6 +108,11 @@ export function calmGapOf(
     calmFromMs = Math.max(calmFromMs, toMs)
   }
   return worstMs
+}
+
+/** Epochs only rise, and of a duplicate it is that of its order. */
+function epochUntil(accepted: readonly Accepted[], untilMs: number): number {
+  return accepted.reduce((epoch, one) => (one.atMs <= untilMs ? Math.max(epoch, one.epoch) : epoch), 0)
 }
 
 const lengthOf = (gap: Gap): number => gap.toMs - gap.fromMs

@@ -194,11 +194,13 @@ function mixed(form: Form, endMs: number, dice: Dice): PlannedFault[] {
   return faults
 }
 
-/** One after the other, each over before the end; the first one in any case. */
+/** One after the other, each over before the end; the first one in any case. Of no kind: none. */
 function oneKind(only: readonly FaultId[], endMs: number, dice: Dice): PlannedFault[] {
   const faults: PlannedFault[] = []
   for (let atMs = FIRST_FAULT_MS, n = 0; ; n += 1) {
-    const fault: PlannedFault = { ...faultOf(only[n % only.length] ?? 'F1', atMs, dice), who: 'owner', drop: 0 }
+    const id = only[n % only.length]
+    if (id === undefined) return faults
+    const fault: PlannedFault = { ...faultOf(id, atMs, dice), who: 'owner', drop: 0 }
     if (n > 0 && atMs + fault.forMs + ALONE_MS > endMs) return faults
 
     faults.push(fault)

@@ -29,8 +29,11 @@ const KIND_HEAD = [
   'alone',
   'gap p50',
   'gap max',
+  'calm p50',
+  'calm p99',
   'again p50',
   'again max',
+  'moved',
   'bar',
   '',
   'lost',
@@ -61,10 +64,11 @@ const SEED_HEAD = [
 const MEMORY_HEAD = ['node', 'minutes', 'warm MB', 'last MB', 'most MB', 'MB a minute', '']
 
 function kindRow(kind: KindResult): Cell[] {
-  const { id, what, times, alone, gapMs, resumeMs, bar, pass, lost, revoked, brokenSeeds } = kind
+  const { id, what, times, alone, gapMs, calmMs, resumeMs, moved, bar, pass, lost, revoked, brokenSeeds } = kind
   const verdict = pass === undefined ? '' : pass ? 'PASS' : 'OVER'
-  const gaps = [figure(gapMs?.p50), figure(gapMs?.max), figure(resumeMs?.p50), figure(resumeMs?.max)]
-  return [id, what, times, alone, ...gaps, bar, verdict, lost, revoked, brokenSeeds]
+  const gaps = [figure(gapMs?.p50), figure(gapMs?.max), figure(calmMs?.p50), figure(calmMs?.p99)]
+  const resumes = [figure(resumeMs?.p50), figure(resumeMs?.max)]
+  return [id, what, times, alone, ...gaps, ...resumes, moved, bar, verdict, lost, revoked, brokenSeeds]
 }
 
 function seedRow(one: SeedResult): Cell[] {
@@ -131,7 +135,8 @@ export function renderHtml({ command, at, control, seeds, kinds, memory }: Repor
     `<p>${seeds.length} runs, ${failed} with a broken rule. ${inHtml(at)} · <code>${inHtml(command)}</code></p>
 <h2>By kind of fault</h2>
 <p>Gap: longest time without an accepted order from the blow on. Again: from the undoing to the next accepted order. Both only
-where no other fault was near; the calm gap of a run is what the machine took where no fault was near at all; lost and revoked over every run that had the fault.</p>
+where no other fault was near; the calm gap of a run is what the machine took where no fault was near at all. Calm: the gap that such a blow would have had in the runs without
+faults, at many moments. Moved: blows after which the drop had a new owner; lost and revoked over every run that had the fault.</p>
 ${htmlTable(KIND_HEAD, kinds.map(kindRow))}
 <h2>By run</h2>
 ${htmlTable(SEED_HEAD, seeds.map(seedRow))}

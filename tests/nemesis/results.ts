@@ -1,4 +1,5 @@
 /** What many runs add up to: a line a seed, a line a kind of fault, each against its bar. */
+import { type Calm, calmGapsOf } from './calm.ts'
 import { FAULT_IDS, type FaultId, type FaultKind, kindOf, WILLED_IDS } from './catalogue.ts'
 import type { Run } from './conclusion.ts'
 import type { FaultCost } from './gaps.ts'
@@ -15,6 +16,7 @@ export interface SeedResult {
   revoked: number
   excused: number
   calmGapMs: number | undefined
+  calm: Calm | undefined
   quietAfterMs: number | undefined
   /** The rules that were broken, each with what was seen. */
   broken: string[]
@@ -33,6 +35,10 @@ export interface KindResult {
   alone: number
   gapMs: { p50: number; max: number } | undefined
   resumeMs: { p50: number; max: number } | undefined
+  /** What would have been its gaps in the runs without faults; undefined where there is none. */
+  calmMs: { p50: number; p99: number } | undefined
+  /** How many of those alone gave the drop a new owner. */
+  moved: number
   bar: string
   pass: boolean | undefined
   /** Over all seeds that had this fault. */
@@ -51,15 +57,16 @@ export function seedResult(name: string, run: Run): SeedResult {
     const before = pace[at]
     if (before !== undefined) pace[at] = before + 1
   }
-  const { counts, latency, calmGapMs, quietAfterMs, broken, costs } = run
+  const { counts, latency, calmGapMs, calm, quietAfterMs, broken, costs } = run
   return {
     ...{ name, seed: plan.seed, form: plan.form, faults: history.faults.length, counts, latency },
-    ...{ calmGapMs, quietAfterMs, broken, costs, pace, endMs: plan.endMs, took },
+    ...{ calmGapMs, calm, quietAfterMs, broken, costs, pace, endMs: plan.endMs, took },
     ...{ lost: run.lost.length, revoked: run.revoked.length, excused: run.excused.length },
   }
 }
 
 export function kindResults(seeds: readonly SeedResult[]): KindResult[] {
+  const calms = seeds.flatMap(({ calm }) => calm ?? [])
   return [...FAULT_IDS, ...WILLED_IDS].flatMap((id) => {
     const mine = seeds.filter(({ costs }) => costs.some((cost) => cost.id === id))
     const costs = mine.flatMap((seed) => seed.costs.filter((cost) => cost.id === id))
@@ -69,6 +76,8 @@ export function kindResults(seeds: readonly SeedResult[]): KindResult[] {
     const kind = kindOf(id)
     const gapMs = spread(alone.map((cost) => cost.gapMs))
     const resumeMs = spread(alone.map((cost) => cost.resumeMs))
+    const moved = alone.filter((cost) => cost.moved).length
+    const calmMs = spread(alone.flatMap((blow) => calms.flatMap((calm) => calmGapsOf(calm, blow))))
     return [
       {
         ...{
@@ -78,7 +87,9 @@ export function kindResults(seeds: readonly SeedResult[]): KindResult[] {
           alone: alone.length,
           gapMs,
           resumeMs,
-          ...judged(kind, gapMs, resumeMs),
+          calmMs,
+          moved,
+          ...judged(kind, gapMs, resumeMs, moved),
         },
         lost: sum(mine, ({ lost }) => lost),
         revoked: sum(mine, ({ revoked }) => revoked),
@@ -88,18 +99,23 @@ export function kindResults(seeds: readonly SeedResult[]): KindResult[] {
   })
 }
 
-function judged(kind: FaultKind, gap: KindResult['gapMs'], resume: KindResult['resumeMs']) {
+function judged(kind: FaultKind, gap: KindResult['gapMs'], resume: KindResult['resumeMs'], moved: number) {
   if (kind.gapMs !== undefined) {
-    return { bar: `gap <= ${kind.gapMs} ms`, pass: gap && gap.max <= kind.gapMs }
+    const mayMove = kind.stays !== true
+    const bar = `gap <= ${kind.gapMs} ms${mayMove ? '' : ', stays'}`
+    return { bar, pass: gap && gap.max <= kind.gapMs && (mayMove || moved === 0) }
   }
   const most = kind.resumeMs ?? Number.POSITIVE_INFINITY
   return { bar: `again <= ${most} ms after`, pass: resume && resume.max <= most }
 }
 
-function spread(figures: readonly number[]): { p50: number; max: number } | undefined {
+function spread(figures: readonly number[]): { p50: number; p99: number; max: number } | undefined {
   const sorted = [...figures].sort((a, b) => a - b)
   const max = sorted.at(-1)
-  return max === undefined ? undefined : { p50: sorted[Math.floor((sorted.length - 1) / 2)] ?? max, max }
+  if (max === undefined) return undefined
+
+  const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? max
+  return { p50: at(0.5), p99: at(0.99), max }
 }
 
 /** Means over the runs, ms: where the time of one goes. */

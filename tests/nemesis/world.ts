@@ -28,6 +28,7 @@ import { NodeNetwork } from '../partitions/node-network.ts'
 import { TightDisk } from '../power/tight-disk.ts'
 import { type ControlName, controlOfTest } from './controls.ts'
 import { Gate } from './gate.ts'
+import { NatsHalves } from './nats-halves.ts'
 import { RedisReplica } from './redis-replica.ts'
 import { WallClock } from './wall-clock.ts'
 
@@ -59,6 +60,8 @@ export interface WorldOptions {
   tight?: boolean
   /** Redis has a replica, which can take its place. */
   replica?: boolean
+  /** The bus is a cluster of three servers, one for each node in turn, which can be cut in two. */
+  halves?: boolean
   /** Each node with a wall clock of its own, which can be set. It takes faketime. */
   clocks?: boolean
   onLog?: ((line: string) => void) | undefined
@@ -78,6 +81,7 @@ interface Stores {
   redisGate: Gate
   redis: RedisConnection
   replica: RedisReplica | undefined
+  halves: NatsHalves | undefined
   postgres: Postgres
   places: Place[]
 }
@@ -86,6 +90,7 @@ const UP_WITHIN_MS = 30_000
 export class HurtableWorld {
   readonly dataDir: string
   readonly disks: Disks | undefined
+  readonly halves: NatsHalves | undefined
   readonly stack: LocalStack
   readonly places: Place[]
   readonly redis: RedisConnection
@@ -109,6 +114,7 @@ export class HurtableWorld {
     this.#options = options
     this.dataDir = stores.dataDir
     this.disks = stores.disks
+    this.halves = stores.halves
     this.#redisGate = stores.redisGate
     this.#replica = stores.replica
     this.stack = stores.stack
@@ -128,12 +134,14 @@ export class HurtableWorld {
     const redisGate = await Gate.open(Number(new URL(stack.redisUrl).port))
     const redis = await connectRedis(through(stack.redisUrl, redisGate), { name: 'nemesis' })
     const replica = options.replica === true ? await RedisReplica.follow(stack, dataDir) : undefined
+    const halves = options.halves === true ? await NatsHalves.start(stack, dataDir) : undefined
     const postgres = connectPostgres(stack.databaseUrl, { max: 2, name: 'nemesis', statementMs: 60_000 })
     const places: Place[] = []
     for (let n = 0; n < (options.nodes ?? 3); n += 1) {
       const network = options.apart === true ? new NodeNetwork() : undefined
+      const natsUrl = halves?.urlOf(n) ?? stack.natsUrl
       const [redisGate, nats, postgresGate] = await Promise.all(
-        [stack.redisUrl, stack.natsUrl, stack.databaseUrl].map((url) =>
+        [stack.redisUrl, natsUrl, stack.databaseUrl].map((url) =>
           Gate.open(Number(new URL(url).port), network?.ourAddress),
         ),
       )
@@ -145,7 +153,17 @@ export class HurtableWorld {
         ...{ node: undefined, state: 'down' },
       })
     }
-    const world = new HurtableWorld(options, { dataDir, disks, stack, redisGate, redis, replica, postgres, places })
+    const world = new HurtableWorld(options, {
+      dataDir,
+      disks,
+      halves,
+      stack,
+      redisGate,
+      redis,
+      replica,
+      postgres,
+      places,
+    })
     lost = (server) => void world.#bringBack(server)
     try {
       // One after the other: the first one migrates the database.
@@ -244,6 +262,7 @@ export class HurtableWorld {
       for (const gate of Object.values(gates)) gate.mend()
       node?.kill('SIGCONT')
     }
+    this.halves?.mend()
     for (const disk of Object.values(this.disks ?? {})) disk.makeRoom()
     for (const server of Object.values(this.stack.servers)) await server.kill('SIGCONT')
     const allUp = () => this.places.every(({ state }) => state === 'up')
@@ -259,7 +278,7 @@ export class HurtableWorld {
     await Promise.all(this.places.flatMap(({ gates }) => Object.values(gates).map((gate) => gate.close())))
     for (const { network } of this.places) network?.remove()
     await Promise.all([this.redis.close(), this.postgres.close()])
-    await Promise.all([this.#redisGate.close(), this.#replica?.stop(), this.stack.stop()])
+    await Promise.all([this.#redisGate.close(), this.#replica?.stop(), this.halves?.stop(), this.stack.stop()])
     for (const disk of Object.values(this.disks ?? {})) disk.remove()
     removeDataFolder(this.dataDir)
   }

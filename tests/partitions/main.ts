@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { HurtableWorld } from '../nemesis/world.ts'
 import { whyNoNetworks } from './node-network.ts'
-import { figuresOf, STORM_NAMES, weather } from './storms.ts'
+import { figuresOf, STORM_NAMES, STORMS, weather } from './storms.ts'
 
 const { values } = parseArgs({
   options: {
@@ -24,7 +24,7 @@ if (missing !== undefined) {
   try {
     for (let round = 0; round < Number(values.rounds); round += 1) {
       for (const name of storms) {
-        const weathered = await weather(world, name, log)
+        const weathered = await weather(world, STORMS[name], log)
         console.log(figuresOf(name, weathered))
         for (const rule of weathered.run.broken) console.log(`  BROKEN ${rule}`)
         if (weathered.run.broken.length > 0) process.exitCode = 1

@@ -66,19 +66,27 @@ export const STORMS = {
 export type StormName = keyof typeof STORMS
 export const STORM_NAMES = Object.keys(STORMS) as StormName[]
 
+/** On a bus of several servers (`halves`, world.ts): no node is cut off from anything but the others. */
+export const HALVES = {
+  seconds: 8.5,
+  stay: true,
+  // A node believes in halves when it has looked five times, once a second, and not heard somebody for 1.25 s before.
+  faults: [{ id: 'F24_halves', atMs: 700, forMs: 7_400, who: 'owner' }],
+} as const satisfies Storm
+
 const REST_WITHIN_MS = 20_000
 
 export interface Weathered {
   run: Run
-  /** Of the storms whose buyers stay, for each fault. */
+  /** Of the storms whose buyers stay, for each fault and each node that it met; which is every one, where it met none alone. */
   inStep: InStep[]
   /** For each drop that a room was woken for: how often. */
   wakes: number[]
 }
 
 /** `log`: where the nodes of the world write; read from where it ends now. */
-export async function weather(world: HurtableWorld, name: StormName, log: string[]): Promise<Weathered> {
-  const { seconds, faults, stay }: Storm = STORMS[name]
+export async function weather(world: HurtableWorld, storm: Storm, log: string[]): Promise<Weathered> {
+  const { seconds, faults, stay } = storm
   const from = log.length
   const onlooker = new Onlooker(world.places.length)
   const plan = planOf(1, { seconds, buyers: 99, ordersPerSecond: 200, faults })
@@ -86,11 +94,15 @@ export async function weather(world: HurtableWorld, name: StormName, log: string
     ...{ restWithinMs: REST_WITHIN_MS, stay: stay === true, say: (line) => log.push(line) },
     look: (buyers, atMs) => onlooker.look(buyers, atMs),
   })
-  const inStep = stay === true ? run.history.faults.map((fault) => onlooker.inStep(run, fault)) : []
+  const everywhere = world.places.map((_, place) => place)
+  const met = run.history.faults.flatMap((fault) => {
+    return (fault.place === undefined ? everywhere : [fault.place]).map((place) => ({ ...fault, place }))
+  })
+  const inStep = stay === true ? met.map((fault) => onlooker.inStep(run, fault)) : []
   return { run, inStep, wakes: wakesOf(log.slice(from)) }
 }
 
-export function figuresOf(name: StormName, { run, inStep, wakes }: Weathered): string {
+export function figuresOf(name: StormName | 'halves', { run, inStep, wakes }: Weathered): string {
   const { counts, latency, lost, revoked, quietAfterMs } = run
   const costs = run.costs.map(
     ({ id, gapMs, resumeMs }) => `${id} gap ${Math.round(gapMs)} again ${Math.round(resumeMs)}`,
