@@ -186,6 +186,17 @@ export type OpenAnswer =
   /** Rebuild only: not all that was loaded is there any more. */
   | { answer: 'forgotten' }
 
+export interface OrdersAsked {
+  drop: DropId
+  orderIds: readonly OrderId[]
+}
+
+export interface OrdersKnown {
+  hasRoom: boolean
+  /** As of `Ledger.positions`. */
+  positions: (Position | undefined)[]
+}
+
 /** Whose memory a copy is of, and how much there is of it. */
 export interface Copied extends Pick<Surrendered, 'position' | 'batch'> {
   pages: number
@@ -241,6 +252,8 @@ export interface Ledger {
   read(drop: DropId): Promise<RoomState | undefined>
   /** The positions of the orders that this ledger has accepted, undefined for the others. */
   positions(drop: DropId, orderIds: readonly OrderId[]): Promise<(Position | undefined)[]>
+  /** One answer for each drop; of any number of drops in one question. */
+  known(asked: readonly OrdersAsked[]): Promise<OrdersKnown[]>
   /** Entries later than `after`, oldest first. */
   entries(drop: DropId, after: Position, max: number): Promise<Entry[]>
   /** Forgets entries before `before`. Never call it with a position that Postgres has not passed. */

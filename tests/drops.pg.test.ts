@@ -70,6 +70,7 @@ describe('Drops', () => {
     await database.sql`update variants set price_minor = 1, title = 'Changed' where product_id = ${productId}`
 
     expect(await drops.byId(made.drop)).toEqual(made)
+    expect(await drops.phases([dropOf('nothing'), made.drop])).toEqual(new Map([[made.drop, 'scheduled']]))
     expect(made).toEqual({
       drop: made.drop,
       creator,
@@ -102,5 +103,6 @@ describe('Drops', () => {
 
   it('[P24] knows no drop that is not there', async () => {
     expect(await drops.byId(dropOf('nothing'))).toBeUndefined()
+    expect(await drops.phases([dropOf('nothing')])).toEqual(new Map())
   })
 })

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Down } from '../protocol/down.ts'
 import { Fault } from '../protocol/faults.ts'
+import type { DropId } from '../protocol/ids.ts'
 import type { OrderReply } from '../rooms/letters.ts'
 import { orderIdOf } from '../rooms/order-id.ts'
 import { at, type Client, EdgeWorld, gate, never } from './builders/edge-world.ts'
@@ -350,7 +351,7 @@ describe('bounds', () => {
   it('[S8] a socket has at most 64 questions in flight', async () => {
     const world = new EdgeWorld()
     world.addDrop(SHOES)
-    world.before.positions = never
+    world.before.known = never
     const ana = await world.signedIn('ana')
 
     for (let n = 0; n < 64; n += 1) ana.say({ type: 'outcomes', id: n, drop: SHOES, keys: ['k1'] })
@@ -493,21 +494,18 @@ describe('outcomes', () => {
     ])
   })
 
-  it.each(['positions', 'states', 'room'] as const)(
-    '[S12] are never guessed while %s cannot be read',
-    async (store) => {
-      const world = new EdgeWorld()
-      world.addDrop(SHOES)
-      world.before[store] = async () => {
-        throw new Fault('unavailable')
-      }
-      const ana = await world.signedIn('ana')
+  it.each(['known', 'states', 'phases'] as const)('[S12] are never guessed while %s cannot be read', async (store) => {
+    const world = new EdgeWorld()
+    world.addDrop(SHOES, {}, store === 'phases' ? 'no_room' : {})
+    world.before[store] = async () => {
+      throw new Fault('unavailable')
+    }
+    const ana = await world.signedIn('ana')
 
-      expect(await ana.asks({ type: 'outcomes', id: 1, drop: SHOES, keys: ['k1'] })).toEqual([
-        { type: 'error', id: 1, code: 'unavailable', message: 'unavailable', retryable: true },
-      ])
-    },
-  )
+    expect(await ana.asks({ type: 'outcomes', id: 1, drop: SHOES, keys: ['k1'] })).toEqual([
+      { type: 'error', id: 1, code: 'unavailable', message: 'unavailable', retryable: true },
+    ])
+  })
 
   it('[S12] are not `unknown` because the ledger has lost a drop that sells', async () => {
     const world = new EdgeWorld()
@@ -566,6 +564,88 @@ describe('a resume', () => {
       { type: 'outcome', drop: HATS, key: 'b', orderId: idOf('b', HATS), state: 'accepted' },
     ])
     expect(answers).toHaveLength(5)
+  })
+
+  const MANY = Array.from({ length: 32 }, (_, n) => dropOf(`drop ${n}`))
+  const KEYS = Array.from({ length: 64 }, (_, n) => `key-${n}`)
+  const resumeOf = (drops: readonly DropId[], open: string[]) => ({
+    resume: { drops: drops.map((drop) => ({ drop, position: at(0, 1) })), open },
+  })
+
+  it('[OO10] asks each store once for all its open keys, however many drops it names', async () => {
+    const world = new EdgeWorld()
+    for (const [n, drop] of MANY.entries()) world.addDrop(drop, { phase: 'closed' }, n % 2 === 0 ? {} : 'no_room')
+    for (const [n, drop] of MANY.entries()) world.positions.set(idOf(`key-${n}`, drop), at(1, n))
+    const ana = world.connect()
+
+    ana.say({ type: 'hello', token: world.token('ana'), ...resumeOf(MANY, KEYS) })
+    await world.clock.advance(1)
+
+    const outcomes = ana.peer.take().filter((one) => one.type === 'outcome')
+    expect(outcomes).toHaveLength(64)
+    expect(outcomes.slice(0, 32)).toEqual(
+      MANY.map((drop, n) => ({
+        ...{ type: 'outcome', drop, key: `key-${n}`, orderId: idOf(`key-${n}`, drop), state: 'accepted' },
+      })),
+    )
+    expect(['known', 'states', 'phases'].map((store) => world.times(store))).toEqual([1, 1, 1])
+  })
+
+  it('[OO11] counts as many questions as the drops whose orders it asks for, and has an end', async () => {
+    const world = new EdgeWorld()
+    for (const drop of [SHOES, ...MANY]) world.addDrop(drop)
+    world.before.known = never
+    const ana = world.connect()
+    ana.say({ type: 'hello', token: world.token('ana'), ...resumeOf(MANY, ['k']) })
+    await world.clock.advance(1)
+    ana.peer.take()
+
+    for (let n = 0; n < 33; n += 1) ana.say({ type: 'outcomes', id: n, drop: SHOES, keys: ['k'] })
+
+    expect(ana.session.asksInFlight).toBe(64)
+    expect(ana.peer.take().map(codeOf)).toEqual(['overloaded'])
+    await world.clock.advance(2_500)
+    expect(ana.session.asksInFlight).toBe(0)
+  })
+
+  it('[OO11] does not ask at all when there is no room for that many', async () => {
+    const world = new EdgeWorld()
+    for (const drop of [SHOES, ...MANY]) world.addDrop(drop)
+    world.before.known = never
+    const ana = world.connect('json', world.token('ana'))
+    await settled()
+    for (let n = 0; n < 33; n += 1) ana.say({ type: 'outcomes', id: n, drop: SHOES, keys: ['k'] })
+    ana.peer.take()
+
+    ana.say({ type: 'hello', ...resumeOf(MANY, ['k']) })
+    await settled()
+
+    expect(
+      ana.peer
+        .take()
+        .map(codeOf)
+        .filter((code) => code === 'overloaded').length,
+    ).toBeGreaterThan(0)
+    expect(world.times('known')).toBe(33)
+  })
+
+  it('[S8] watches no more drops than a socket may, also beside those that it watches already', async () => {
+    const world = new EdgeWorld()
+    for (const drop of [SHOES, ...MANY]) world.addDrop(drop)
+    const ana = world.connect('json', world.token('ana'))
+    await settled()
+    await ana.asks({ type: 'watch', id: 1, drop: SHOES })
+
+    ana.say({ type: 'hello', ...resumeOf(MANY, []) })
+    await world.clock.advance(1)
+
+    expect(ana.session.watched).toHaveLength(32)
+    expect(
+      ana.peer
+        .take()
+        .map(codeOf)
+        .filter((code) => code === 'conflict'),
+    ).toHaveLength(1)
   })
 
   it('[S13] of open keys is for who is signed in and names the drops', async () => {

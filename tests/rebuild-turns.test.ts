@@ -1,9 +1,11 @@
 /** A room built anew from a long memory: in turns, and what can come between them. */
 import { describe, expect, it } from 'vitest'
+import { writeSurrendered } from '../bus/surrender-parts.ts'
 import type { NodeId } from '../protocol/ids.ts'
 import { ORIGIN, type Position } from '../protocol/position.ts'
 import { inPages } from '../rooms/packed-line.ts'
 import type { Clock, Entry, Ledger, Surrendered } from '../rooms/ports.ts'
+import { Remnants } from '../rooms/remnants.ts'
 import { takeOver } from '../rooms/takeover.ts'
 import { SHARE } from '../rooms/uniting.ts'
 import { silent } from './builders/logs.ts'
@@ -51,7 +53,7 @@ function world(between: (turn: number) => void = () => undefined) {
       const method: unknown = Reflect.get(inner, name)
       if (typeof method !== 'function') return method
       return (...args: unknown[]) => {
-        if (name === 'write') written.push((args[1] as unknown[]).length)
+        if (name === 'write') written.push((args[2] as unknown[]).length)
         return method.apply(inner, args)
       }
     },
@@ -143,5 +145,29 @@ describe('a room that is built anew from a long memory', () => {
     expect(entries).toStrictEqual(ACCEPTED)
     // Of what is packed no object is left.
     expect(entries.filter((entry, at) => entry === ACCEPTED[at]).length).toBeLessThan(5_000)
+  })
+})
+
+describe('a long memory that is given up', () => {
+  it('[FF25] is unpacked only as far as the next part of it needs', () => {
+    let unpacked = 0
+    const noted = inPages(ACCEPTED.map((entry) => ({ entry }))).map((page) => () => {
+      unpacked += 1
+      return page()
+    })
+    const remnants = new Remnants(async () => undefined)
+
+    remnants.add(drop, noted, MEMORY)
+    remnants.add(drop, inPages([]))
+    const parts = writeSurrendered(drop, ANA, remnants.of(drop))
+    const unpackedBy = Array.from({ length: 3 }, () => {
+      parts.next()
+      return unpacked
+    })
+
+    // A part is at most four pages, and the one after it must have begun.
+    expect(unpackedBy).toEqual([8, 12, 16])
+    expect([...parts]).toHaveLength(COUNT / 2_000 - 3)
+    expect(unpacked).toBe(Math.ceil(COUNT / 512))
   })
 })

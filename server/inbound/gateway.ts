@@ -178,7 +178,7 @@ export class Gateway {
   #resume(session: Session, { resume }: Hello) {
     if (resume === undefined) return
 
-    for (const { drop, position } of resume.drops) this.#world.hub.watch(session, undefined, drop, position)
+    for (const { drop, position } of resume.drops) this.#watch(session, { drop, position })
     if (resume.open.length === 0) return
 
     const user = session.userAt(this.#world.clock.nowMs())
@@ -187,10 +187,13 @@ export class Gateway {
     if (drops.length === 0)
       return this.#refuse(session, undefined, 'bad_request', 'resume.drops: name the drops of open')
 
-    void this.#tell(session, undefined, this.#world.outcomes.among(user, drops, resume.open))
+    // Each drop is as much to ask as a question of its own would be.
+    if (session.asksInFlight + drops.length > ASKS_IN_FLIGHT_MAX) return this.#refuse(session, undefined, 'overloaded')
+
+    void this.#tell(session, undefined, this.#world.outcomes.among(user, drops, resume.open), drops.length)
   }
 
-  #watch(session: Session, { id, drop, position }: Watch) {
+  #watch(session: Session, { id, drop, position }: Pick<Watch, 'drop' | 'position'> & { id?: RequestId }) {
     if (!session.watches(drop) && session.watched.length >= WATCHED_MAX) {
       return this.#refuse(session, id, 'conflict', `a socket watches at most ${WATCHED_MAX} drops`)
     }
@@ -207,13 +210,14 @@ export class Gateway {
     await this.#tell(session, id, this.#world.outcomes.of(user, drop, keys))
   }
 
-  /** Sends the messages that a question is answered with, each under the question's id. */
+  /** Sends the messages that a question is answered with, each under the question's id. It counts as `cost` questions. */
   async #tell(
     session: Session,
     id: RequestId | undefined,
     answers: Promise<(Down & { id?: RequestId })[]>,
+    cost = 1,
   ): Promise<void> {
-    session.asksInFlight += 1
+    session.asksInFlight += cost
     try {
       const messages = await answers
       session.peer.together(() => {
@@ -223,7 +227,7 @@ export class Gateway {
       this.#world.log.warn('gateway.not_answered', { cause: String(cause) })
       session.peer.send(errorMessage(cause, id))
     } finally {
-      session.asksInFlight -= 1
+      session.asksInFlight -= cost
     }
   }
 

@@ -22,18 +22,19 @@ export interface OrderStates {
 }
 
 export interface DropPhases {
-  byId(drop: DropId): Promise<{ phase: Phase } | undefined>
+  /** Drops that are none are missing. */
+  phases(drops: readonly DropId[]): Promise<ReadonlyMap<DropId, Phase>>
 }
 
 const ANSWER_MS = 2_500
 
 export class Outcomes {
-  readonly #ledger: Pick<Ledger, 'read' | 'positions'>
+  readonly #ledger: Pick<Ledger, 'known'>
   readonly #orders: OrderStates
   readonly #drops: DropPhases
   readonly #clock: Clock
 
-  constructor(ledger: Pick<Ledger, 'read' | 'positions'>, orders: OrderStates, drops: DropPhases, clock: Clock) {
+  constructor(ledger: Pick<Ledger, 'known'>, orders: OrderStates, drops: DropPhases, clock: Clock) {
     this.#ledger = ledger
     this.#orders = orders
     this.#drops = drops
@@ -42,7 +43,7 @@ export class Outcomes {
 
   /** One for each key, in order. Throws `unavailable`, or `not_found` for a drop that is none. */
   of(buyer: UserId, drop: DropId, keys: readonly IdempotencyKey[]): Promise<OutcomeMessage[]> {
-    return within(this.#clock, ANSWER_MS, 'outcomes', this.#ask(buyer, drop, keys))
+    return this.among(buyer, [drop], keys)
   }
 
   /** What Postgres says of one order; undefined while it says nothing. Throws `unavailable`. */
@@ -52,36 +53,47 @@ export class Outcomes {
     return row?.buyer === buyer ? row.state : undefined
   }
 
-  /** After a resume the client names keys and drops, not which belongs to which. One for each key. */
-  async among(buyer: UserId, drops: readonly DropId[], keys: readonly IdempotencyKey[]): Promise<OutcomeMessage[]> {
-    const everywhere = await Promise.all(drops.map((drop) => this.of(buyer, drop, keys)))
+  /**
+   * After a resume the client names keys and drops, not which belongs to which. One for each key. However many drops they
+   * are, each store is asked once.
+   */
+  among(buyer: UserId, drops: readonly DropId[], keys: readonly IdempotencyKey[]): Promise<OutcomeMessage[]> {
+    return within(this.#clock, ANSWER_MS, 'outcomes', this.#ask(buyer, drops, keys))
+  }
+
+  async #ask(buyer: UserId, drops: readonly DropId[], keys: readonly IdempotencyKey[]): Promise<OutcomeMessage[]> {
+    const asked = drops.map((drop) => ({ drop, orderIds: keys.map((key) => orderIdOf(drop, buyer, key)) }))
+    const known = await this.#ledger.known(asked)
+    const states = await this.#orders.states(asked.flatMap(({ orderIds }) => orderIds))
+
+    const everywhere = asked.map(({ drop, orderIds }, nth) => {
+      return keys.map((key, at): OutcomeMessage => {
+        const orderId = orderIds[at]
+        const row = orderId === undefined ? undefined : states.get(orderId)
+        const written = row?.buyer === buyer ? row.state : undefined
+        const state = written ?? (known[nth]?.positions[at] === undefined ? undefined : 'accepted')
+        if (state === undefined || orderId === undefined) return { type: 'outcome', drop, key, state: 'unknown' }
+
+        return { type: 'outcome', drop, key, orderId, state }
+      })
+    })
+    const doubtful = drops.filter((_, nth) => known[nth]?.hasRoom !== true && everywhere[nth]?.some(isUnknown))
+    if (doubtful.length > 0) await this.#mustNotSell(doubtful)
+
     return keys.flatMap((_, at) => {
-      const answers = everywhere.map((outcomes) => outcomes[at]).filter((outcome) => outcome !== undefined)
-      return answers.find((outcome) => outcome.state !== 'unknown') ?? answers.slice(0, 1)
+      const answers = everywhere.flatMap((outcomes) => outcomes[at] ?? [])
+      return answers.find((outcome) => !isUnknown(outcome)) ?? answers.slice(0, 1)
     })
   }
 
-  async #ask(buyer: UserId, drop: DropId, keys: readonly IdempotencyKey[]): Promise<OutcomeMessage[]> {
-    const ids = keys.map((key) => orderIdOf(drop, buyer, key))
-    const [room, positions] = await Promise.all([this.#ledger.read(drop), this.#ledger.positions(drop, ids)])
-    const states = await this.#orders.states(ids)
-
-    const outcomes = keys.map((key, at): OutcomeMessage => {
-      const orderId = ids[at]
-      const row = orderId === undefined ? undefined : states.get(orderId)
-      const written = row?.buyer === buyer ? row.state : undefined
-      const state = written ?? (positions[at] === undefined ? undefined : 'accepted')
-      if (state === undefined || orderId === undefined) return { type: 'outcome', drop, key, state: 'unknown' }
-
-      return { type: 'outcome', drop, key, orderId, state }
-    })
-    if (room === undefined && outcomes.some((outcome) => outcome.state === 'unknown')) await this.#mustNotSell(drop)
-    return outcomes
-  }
-
-  async #mustNotSell(drop: DropId): Promise<void> {
-    const found = await this.#drops.byId(drop)
-    if (found === undefined) throw new Fault('not_found', { drop })
-    if (found.phase === 'open' || found.phase === 'paused') throw new Fault('unavailable', { drop, lost: 'ledger' })
+  async #mustNotSell(drops: readonly DropId[]): Promise<void> {
+    const phases = await this.#drops.phases(drops)
+    for (const drop of drops) {
+      const phase = phases.get(drop)
+      if (phase === undefined) throw new Fault('not_found', { drop })
+      if (phase === 'open' || phase === 'paused') throw new Fault('unavailable', { drop, lost: 'ledger' })
+    }
   }
 }
+
+const isUnknown = ({ state }: OutcomeMessage): boolean => state === 'unknown'

@@ -135,6 +135,14 @@ export class Drops {
     return answered(this.#read(this.#sql, drop))
   }
 
+  /** Drops that are none are missing from the answer. */
+  async phases(drops: readonly DropId[]): Promise<Map<DropId, Phase>> {
+    const rows = await answered(
+      this.#sql<{ id: DropId; phase: Phase }[]>`select id, phase from drops where id = any(${[...drops]}::uuid[])`,
+    )
+    return new Map(rows.map(({ id, phase }) => [id, phase]))
+  }
+
   /** By their opening, the earliest first. */
   async list({ phase, creator, from, limit, after }: DropQuestion): Promise<DropRecord[]> {
     const since = new Date(Math.max(from?.getTime() ?? 0, after?.opensAtMs ?? 0))

@@ -22,6 +22,8 @@ import type {
   KeptOrder,
   Ledger,
   OpenAnswer,
+  OrdersAsked,
+  OrdersKnown,
   RoomSeed,
   RoomState,
 } from '../../rooms/ports.ts'
@@ -234,6 +236,15 @@ export class MemoryLedger implements Ledger {
   async positions(drop: DropId, orderIds: readonly OrderId[]): Promise<(Position | undefined)[]> {
     const { answers } = this.#book(drop)
     return orderIds.map((orderId) => answers.get(orderId)?.position)
+  }
+
+  known(asked: readonly OrdersAsked[]): Promise<OrdersKnown[]> {
+    return Promise.all(
+      asked.map(async ({ drop, orderIds }) => {
+        const hasRoom = this.#book(drop).room !== undefined
+        return { hasRoom, positions: await this.positions(drop, orderIds) }
+      }),
+    )
   }
 
   async entries(drop: DropId, after: Position, max: number): Promise<Entry[]> {

@@ -20,6 +20,8 @@ import type {
   KeptOrder,
   Ledger,
   OpenAnswer,
+  OrdersAsked,
+  OrdersKnown,
   RoomSeed,
   RoomState,
 } from '../../rooms/ports.ts'
@@ -157,7 +159,20 @@ export class RedisLedger implements Ledger {
     const { answers } = this.#keysOf(drop)
     const found = await this.#redis.call((redis) => redis.hmget(answers, ...orderIds))
 
-    return found.map((answer) => (answer === null ? undefined : positionOf(answer.slice(0, answer.indexOf('|')))))
+    return found.map(positionIn)
+  }
+
+  async known(asked: readonly OrdersAsked[]): Promise<OrdersKnown[]> {
+    const somewhere = asked.filter(({ orderIds }) => orderIds.length > 0)
+    const rooms = asked.map(({ drop }) => this.#keysOf(drop).room)
+    const [exist, found] = await this.#redis.call((redis) => {
+      const answers = somewhere.map(({ drop, orderIds }) => redis.hmget(this.#keysOf(drop).answers, ...orderIds))
+      return Promise.all([Promise.all(rooms.map((room) => redis.exists(room))), Promise.all(answers)])
+    })
+    return asked.map((one, at) => {
+      const positions = found[somewhere.indexOf(one)]?.map(positionIn) ?? []
+      return { hasRoom: exist[at] === 1, positions }
+    })
   }
 
   async entries(drop: DropId, after: Position, max: number): Promise<Entry[]> {
@@ -174,6 +189,9 @@ export class RedisLedger implements Ledger {
     await this.#redis.call((redis) => redis.xtrim(log, 'MINID', '=', formatPosition(before)))
   }
 }
+
+const positionIn = (answer: string | null): Position | undefined =>
+  answer === null ? undefined : positionOf(answer.slice(0, answer.indexOf('|')))
 
 const fenceArgs = ({ epoch, prevSeq, prevBatch, batch }: Fence) => [epoch, prevSeq, prevBatch, batch]
 

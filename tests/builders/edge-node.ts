@@ -43,8 +43,11 @@ export async function edgeNode(
   const { hub, roll, tickets, gateway } = edge({
     ...{ clock, random: Math.random, log },
     broadcaster: allOf(nativeBroadcaster(app), pollers),
-    pages: { byId: async () => world.pages.get(SHOES) },
-    ledger: { read: async () => world.rooms.get(SHOES), positions: async () => [at(1, 1)] },
+    pages: { byId: async () => world.pages.get(SHOES), phases: async () => new Map() },
+    ledger: {
+      read: async () => world.rooms.get(SHOES),
+      known: async () => [{ hasRoom: true, positions: [at(1, 1)] }],
+    },
     orders: { mine: async () => new Map(), states: async () => new Map() },
     rollLimits: limits,
     cancellations: { cancel: (asked) => world.cancel(asked) },

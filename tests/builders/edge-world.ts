@@ -12,7 +12,7 @@ import type { Position } from '../../protocol/position.ts'
 import type { OrderState } from '../../protocol/verdicts.ts'
 import type { Format } from '../../protocol/version.ts'
 import type { OrderReply } from '../../rooms/letters.ts'
-import type { Claim, RoomNews, RoomState } from '../../rooms/ports.ts'
+import type { Claim, OrdersAsked, RoomNews, RoomState } from '../../rooms/ports.ts'
 import type { CancelAsked, Cancellation } from '../../server/inbound/cancellations.ts'
 import type { Gateway } from '../../server/inbound/gateway.ts'
 import type { SessionLimits } from '../../server/inbound/gateway-greeting.ts'
@@ -133,12 +133,13 @@ export class EdgeWorld {
   cancels: CancelAsked[] = []
   cancel: (asked: CancelAsked) => Promise<Cancellation> = async () => ({ said: 'unknown' })
   /** What each store does before it answers; a test may make it wait, or throw. */
-  before: Record<'page' | 'room' | 'mine' | 'positions' | 'states' | 'token', () => Promise<void>> = {
+  before: Record<'page' | 'room' | 'mine' | 'known' | 'states' | 'phases' | 'token', () => Promise<void>> = {
     page: async () => undefined,
     room: async () => undefined,
     mine: async () => undefined,
-    positions: async () => undefined,
+    known: async () => undefined,
     states: async () => undefined,
+    phases: async () => undefined,
     token: async () => undefined,
   }
   /** The other nodes; nobody unless a test says who. */
@@ -158,11 +159,21 @@ export class EdgeWorld {
       warn: (event: string) => this.logged.push(event),
       error: (event: string) => this.logged.push(event),
     }
-    const pages = { byId: (drop: DropId) => this.#asks('page', () => this.pages.get(drop)) }
+    const pages = {
+      byId: (drop: DropId) => this.#asks('page', () => this.pages.get(drop)),
+      phases: (drops: readonly DropId[]) =>
+        this.#asks('phases', () => {
+          return new Map(drops.flatMap((drop) => this.pages.get(drop) ?? []).map(({ drop, phase }) => [drop, phase]))
+        }),
+    }
     const ledger = {
       read: (drop: DropId) => this.#asks('room', () => this.rooms.get(drop)),
-      positions: (_: DropId, ids: readonly OrderId[]) =>
-        this.#asks('positions', () => ids.map((id) => this.positions.get(id))),
+      known: (asked: readonly OrdersAsked[]) =>
+        this.#asks('known', () =>
+          asked.map(({ drop, orderIds }) => {
+            return { hasRoom: this.rooms.has(drop), positions: orderIds.map((id) => this.positions.get(id)) }
+          }),
+        ),
     }
     const orders = {
       mine: (_: DropId, buyers: readonly UserId[]) =>
@@ -296,7 +307,7 @@ export class EdgeWorld {
     return this.asked.filter((what) => what === store).length
   }
 
-  async #asks<T>(store: 'page' | 'room' | 'mine' | 'positions' | 'states' | 'token', answer: () => T): Promise<T> {
+  async #asks<T>(store: keyof EdgeWorld['before'], answer: () => T): Promise<T> {
     this.asked.push(store)
     await this.before[store]()
     return answer()

@@ -313,11 +313,16 @@ export function restWorld() {
       stock,
       outcomes: new Outcomes(
         {
-          read: async (drop) => answers.ledger(drop),
-          positions: async (_, ids) => ids.map((id) => (answers.accepted.has(id) ? { epoch: 1, seq: 9 } : undefined)),
+          known: async (asked) =>
+            asked.map(({ drop, orderIds }) => ({
+              hasRoom: answers.ledger(drop) !== undefined,
+              positions: orderIds.map((id) => (answers.accepted.has(id) ? { epoch: 1, seq: 9 } : undefined)),
+            })),
         },
         { states: async () => new Map() },
-        { byId: async (drop) => drops.get(drop) },
+        {
+          phases: async (ids) => new Map(ids.flatMap((id) => drops.get(id) ?? []).map((one) => [one.drop, one.phase])),
+        },
         new HandClock(),
       ),
       rooms: { control },

@@ -65,10 +65,13 @@ export async function shopNode(habits: ShopHabits, rollLimits: Partial<RollLimit
     ...{ clock, random: Math.random, log },
     broadcaster: nativeBroadcaster(app),
     rollLimits,
-    pages: { byId: async (drop) => world.pages.get(drop) },
+    pages: { byId: async (drop) => world.pages.get(drop), phases: async () => new Map() },
     ledger: {
       read: async (drop) => world.rooms.get(drop),
-      positions: async (_, ids) => ids.map((id) => orders.get(id)?.position),
+      known: async (asked) =>
+        asked.map(({ drop, orderIds }) => {
+          return { hasRoom: world.rooms.has(drop), positions: orderIds.map((id) => orders.get(id)?.position) }
+        }),
     },
     orders: {
       mine: async () => new Map(),

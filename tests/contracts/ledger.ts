@@ -225,6 +225,29 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       expect(await world.ledger.positions(drop.drop, [])).toEqual([])
     })
 
+    it('[OO10] can be looked up with those of other drops in one question, and whether their rooms are there', async () => {
+      const [one, other, lost] = [await openDrop(world), await openDrop(world), await openDrop(world)]
+      await one.order(ask('ana'))
+      await lost.order(ask('ana'))
+      await world.ledger.clear(lost.drop, 2, OWNER)
+      const orderIds = [orderId('ben'), orderId('ana')]
+
+      const known = await world.ledger.known([
+        { drop: one.drop, orderIds },
+        { drop: other.drop, orderIds: [] },
+        { drop: lost.drop, orderIds },
+        { drop: newDrop(), orderIds },
+      ])
+
+      expect(known).toEqual([
+        { hasRoom: true, positions: [undefined, at(1, 1)] },
+        { hasRoom: true, positions: [] },
+        { hasRoom: false, positions: [undefined, undefined] },
+        { hasRoom: false, positions: [undefined, undefined] },
+      ])
+      expect(await world.ledger.known([])).toEqual([])
+    })
+
     it('[L7] keeps its place when the batch is as large as it may be, with all lines that an order may have', async () => {
       const skus = Array.from({ length: 16 }, (_, n) => `sku-${String.fromCharCode(97 + n)}`)
       const stock = Object.fromEntries(skus.map((sku) => [sku, 300]))
