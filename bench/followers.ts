@@ -71,7 +71,7 @@ async function openings(sql: Sql, small: CreatorId, large: CreatorId): Promise<R
         position: { epoch: 1, seq: 1 },
         atMs: Date.now(),
       } as const
-      await book.write(drop, [entry])
+      await book.write(drop, 1, [entry])
       recordMs(side.took, performance.now() - begun)
       const [written] = await sql<{ rows: number }[]>`
         select (select count(*) from creator_events where drop_id = ${drop} and kind = 'drop_started')

@@ -86,6 +86,7 @@ async function ordersOfAna(to: Sql, count: number): Promise<OrderId[]> {
     const batch = keys.slice(from, from + A_BATCH)
     await book.write(
       drop,
+      1,
       batch.map((key, index) => order(drop, 'ana', at(1, from + index + 1), { shoe: 1 }, key)),
     )
   }

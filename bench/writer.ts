@@ -96,8 +96,8 @@ async function run(sql: Sql, drop: DropId, batch: number, orders: number): Promi
 
   const begun = performance.now()
   for (const entries of batches) {
-    const outcomes = await book.write(drop, entries)
-    const bad = outcomes.find((outcome) => outcome.outcome !== 'confirmed')
+    const outcomes = await book.write(drop, 1, entries)
+    const bad = outcomes === 'fenced' ? outcomes : outcomes.find((one) => one.outcome !== 'confirmed')
     if (bad !== undefined) throw new Error(`not confirmed: ${JSON.stringify(bad)}`)
   }
   return performance.now() - begun

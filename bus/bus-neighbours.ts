@@ -22,8 +22,6 @@ export interface LiveNodes {
 
 /** As long as a node may take over 400,000 orders. */
 const LONG_JOURNAL_MS = 5_000
-/** Of a journal, one after the other: as many as take some milliseconds. */
-const PARTS_A_TURN = 4
 
 export interface NeighboursWorld {
   bus: Bus
@@ -100,13 +98,10 @@ export function serveNeighbours(world: NeighboursWorld, self: Neighbourly): Subs
 
     const { drop } = question
     void failing('surrender', drop, async () => {
-      const surrendered = await self.surrender(drop)
-      let sent = 0
-      for (const part of writeSurrendered(drop, node, surrendered)) {
+      for (const part of writeSurrendered(drop, node, await self.surrender(drop))) {
         delivery.respond(part)
-        sent += 1
         // Three minutes of a drop are two hundred parts, and this node has other rooms with leases to keep.
-        if (sent % PARTS_A_TURN === 0) await nextTurn()
+        await nextTurn()
       }
     })
   })

@@ -4,9 +4,10 @@
  * An entry that cannot be read is left out alone. The others are orders that buyers were promised, and throwing a whole
  * part away for one bad row would break hundreds of promises to punish one mistake.
  */
-import { packBody } from '../protocol/codec.ts'
+import { packBody, packPage, unpackPage } from '../protocol/codec.ts'
 import { type DropId, isDropId, isNodeId, type NodeId } from '../protocol/ids.ts'
 import { comparePositions, ORIGIN, type Position } from '../protocol/position.ts'
+import type { Page } from '../rooms/packed-line.ts'
 import type { Entry, Log, Surrendered } from '../rooms/ports.ts'
 import { readEntry, writeEntry } from './entries.ts'
 import { fieldsOf, isWhole, readBody, readPosition } from './reading.ts'
@@ -29,24 +30,44 @@ interface Part {
   unreadable: number
 }
 
-/** One body for each part, and one at least: to have nothing is an answer too. Each is made when it is asked for. */
+/**
+ * One body for each part, and one at least: to have nothing is an answer too. Each is made when it is asked for. How many
+ * there are is known at the end only, so every part but the last says that there is one more.
+ */
 export function* writeSurrendered(
   drop: DropId,
   node: NodeId,
   { journal, position, batch }: Surrendered,
 ): Generator<Uint8Array, void> {
   const { epoch, seq } = position
-  const parts = inParts(journal)
-  for (const [at, entries] of parts.entries()) {
-    yield packBody({ drop, node, at, of: parts.length, epoch, seq, batch, entries: entries.map(writeEntry) })
+  const write = (at: number, of: number, entries: readonly Entry[]) =>
+    packBody({ drop, node, at, of, epoch, seq, batch, entries: entries.map(writeEntry) })
+
+  let at = 0
+  let last: readonly Entry[] = []
+  for (const part of inParts(journal)) {
+    if (last.length > 0) {
+      yield write(at, at + 2, last)
+      at += 1
+    }
+    last = part
   }
+  yield write(at, at + 1, last)
+}
+
+/** What one node has said so far. */
+interface Known {
+  of: number
+  position: Position
+  batch: number
+  parts: Map<number, Page<Entry>[]>
 }
 
 /** Puts the parts of many nodes together, in whatever order and however often they come. */
 export class SurrenderedParts {
   readonly drop: DropId
   readonly #log: Log
-  readonly #byNode = new Map<NodeId, { of: number; position: Position; batch: number; parts: Map<number, Entry[]> }>()
+  readonly #byNode = new Map<NodeId, Known>()
 
   constructor(drop: DropId, log: Log) {
     this.drop = drop
@@ -61,10 +82,11 @@ export class SurrenderedParts {
     }
 
     const { of, position, batch } = part
-    const known = this.#byNode.get(part.node) ?? { of, position, batch, parts: new Map<number, Entry[]>() }
-    // Asked twice, a node may remember more.
+    const known = this.#byNode.get(part.node) ?? { of, position, batch, parts: new Map() }
+    // The last part knows how many there are; the others know of one more than they are themselves.
     known.of = Math.max(known.of, of)
-    known.parts.set(part.at, part.entries)
+    // Until it is written it is only kept, and there may be two hundred.
+    known.parts.set(part.at, packed(part.entries))
     this.#byNode.set(part.node, known)
   }
 
@@ -83,29 +105,37 @@ export class SurrenderedParts {
     const all: Surrendered[] = []
     for (const [node, { of, position, batch, parts }] of this.#byNode) {
       if (parts.size < of) this.#log.error('surrender.incomplete', { drop: this.drop, node, parts: parts.size, of })
-      const journal = [...parts].sort(([a], [b]) => a - b).flatMap(([, entries]) => entries)
+      const journal = [...parts].sort(([a], [b]) => a - b).flatMap(([, pages]) => pages)
       if (journal.length > 0 || comparePositions(position, ORIGIN) > 0) all.push({ journal, position, batch })
     }
     return all
   }
 }
 
-function inParts(journal: readonly Entry[]): Entry[][] {
-  const parts: Entry[][] = []
+function packed(entries: readonly Entry[]): Page<Entry>[] {
+  if (entries.length === 0) return []
+
+  const page = packPage(entries)
+  return [() => unpackPage<Entry>(page)]
+}
+
+/** None is empty. */
+function* inParts(journal: readonly Page<Entry>[]): Generator<readonly Entry[], void> {
   let part: Entry[] = []
   let bytes = 0
-  for (const entry of journal) {
-    const size = bytesOf(entry)
-    if (part.length === ENTRIES_MAX || (part.length > 0 && bytes + size > BYTES_MAX)) {
-      parts.push(part)
-      part = []
-      bytes = 0
+  for (const page of journal) {
+    for (const entry of page()) {
+      const size = bytesOf(entry)
+      if (part.length === ENTRIES_MAX || (part.length > 0 && bytes + size > BYTES_MAX)) {
+        yield part
+        part = []
+        bytes = 0
+      }
+      part.push(entry)
+      bytes += size
     }
-    part.push(entry)
-    bytes += size
   }
-  parts.push(part)
-  return parts
+  if (part.length > 0) yield part
 }
 
 function bytesOf(entry: Entry): number {

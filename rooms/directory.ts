@@ -8,10 +8,12 @@ import type { DropId, NodeId } from '../protocol/ids.ts'
 import { isOver } from './drop.ts'
 import { handOver } from './handover.ts'
 import type { Noted } from './journal.ts'
+import { setDown } from './journal-copy.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import type { Letter } from './letters.ts'
 import type { Posted } from './mailbox.ts'
 import { pause } from './nap.ts'
+import { inPages, type Page } from './packed-line.ts'
 import { passAll, passOn } from './passing.ts'
 import type { Leases, Surrendered, Timer } from './ports.ts'
 import { Remnants } from './remnants.ts'
@@ -155,6 +157,7 @@ export class Directory {
     try {
       // Without this a room that has just ended could be taken over here without its own memory.
       await this.#laying.get(drop)
+      await setDown(this.#world, drop, this.#remnants.of(drop))
       if (!(await this.#keeper.acquire(drop))) return 'elsewhere'
 
       const startedMs = this.#world.clock.monotonicMs()
@@ -252,11 +255,11 @@ export class Directory {
 
   /** What Postgres took for stale is in no journal any more; if this node takes the drop over, it must still know of it. */
   #rememberStale(drop: DropId, noted: readonly Noted[]): void {
-    this.#remnants.add(drop, noted)
+    this.#remnants.add(drop, inPages(noted))
     this.#remnants.handOver(drop)
   }
 
-  async #handOver(drop: DropId, noted: readonly Noted[]): Promise<void> {
+  async #handOver(drop: DropId, noted: readonly Page<Noted>[]): Promise<void> {
     const { herald, clock, log, node } = this.#world
     const world = { rooms: this.#world.rooms(), herald, clock, log, node, goesOn: () => !this.#closing }
     try {

@@ -11,6 +11,7 @@ import type { DropId, NodeId } from '../protocol/ids.ts'
 import type { Verdict } from '../protocol/verdicts.ts'
 import type { Noted } from './journal.ts'
 import { pause } from './nap.ts'
+import type { Page } from './packed-line.ts'
 import type { Clock, Herald, Log } from './ports.ts'
 import type { Rooms } from './router.ts'
 
@@ -31,13 +32,18 @@ export interface HandoverWorld {
 }
 
 /** Resolves when every order has its answer. */
-export async function handOver(drop: DropId, noted: readonly Noted[], world: HandoverWorld): Promise<void> {
-  const orders = noted.filter(({ entry }) => entry.kind === 'order')
-  if (orders.length > 0) world.log.warn('handover', { drop, orders: orders.length })
+export async function handOver(drop: DropId, noted: readonly Page<Noted>[], world: HandoverWorld): Promise<void> {
+  let placed = 0
+  for (const page of noted) {
+    const orders = page().filter(({ entry }) => entry.kind === 'order')
+    if (placed === 0 && orders.length > 0) world.log.warn('handover', { drop, pages: noted.length })
 
-  for (let at = 0; at < orders.length; at += AT_ONCE) {
-    await Promise.all(orders.slice(at, at + AT_ONCE).map((one) => placeAnew(drop, one, world)))
+    for (let at = 0; at < orders.length; at += AT_ONCE) {
+      await Promise.all(orders.slice(at, at + AT_ONCE).map((one) => placeAnew(drop, one, world)))
+    }
+    placed += orders.length
   }
+  if (placed > 0) world.log.info('handover.done', { drop, orders: placed })
 }
 
 async function placeAnew(drop: DropId, { entry, via }: Noted, world: HandoverWorld): Promise<void> {

@@ -9,8 +9,7 @@
  * rather than promise more than it can remember.
  */
 import type { NodeId } from '../protocol/ids.ts'
-import { comparePositions, formatPosition } from '../protocol/position.ts'
-import { PackedLine } from './packed-line.ts'
+import { PackedLine, type Page } from './packed-line.ts'
 import type { Entry } from './ports.ts'
 
 /** `via`: the node whose socket placed the order, when this owner was the one who accepted it. */
@@ -22,13 +21,20 @@ export interface Noted {
 /** Healthy rooms have far fewer entries than this. */
 const LOOSE_MAX = 4_096
 
+/** For what a journal is to begin with. */
+export const emptyLine = (): PackedLine<Noted> => new PackedLine(LOOSE_MAX)
+
+export const entriesOf = (noted: readonly Page<Noted>[]): Page<Entry>[] =>
+  noted.map((page) => () => page().map(({ entry }) => entry))
+
 export class Journal {
   readonly #capacity: number
-  readonly #noted = new PackedLine<Noted>(LOOSE_MAX)
+  readonly #noted: PackedLine<Noted>
 
-  constructor(capacity: number, entries: readonly Entry[] = []) {
+  /** `noted`: what an earlier owner left. */
+  constructor(capacity: number, noted = emptyLine()) {
     this.#capacity = capacity
-    for (const entry of entries) this.note(entry)
+    this.#noted = noted
   }
 
   get size(): number {
@@ -53,34 +59,8 @@ export class Journal {
     this.#noted.drop(count)
   }
 
-  all(): Noted[] {
-    return this.#noted.all()
+  /** All that is in it now; it may go on. */
+  pages(): Page<Noted>[] {
+    return this.#noted.pages()
   }
 }
-
-/**
- * One list of entries, each once, oldest first: what the journals of one drop and its log hold together. Redis that went
- * back in time may have used a position twice, so two entries are the same only if they are about the same thing.
- *
- * Of one epoch the journals come first. They are what buyers were told; what only the log has nobody was told, or
- * Postgres has it already. If there are not units for both, the promise is kept.
- */
-export function uniteEntries(journals: readonly (readonly Entry[])[], log: readonly Entry[]): Entry[] {
-  const told = journals.flat().map((entry) => ({ entry, rank: 0 }))
-  const logged = log.map((entry) => ({ entry, rank: 1 }))
-  const sorted = [...told, ...logged].sort(
-    (a, b) =>
-      a.entry.position.epoch - b.entry.position.epoch ||
-      a.rank - b.rank ||
-      comparePositions(a.entry.position, b.entry.position),
-  )
-  const seen = new Set<string>()
-  return sorted.flatMap(({ entry }) => {
-    const same = `${formatPosition(entry.position)} ${subjectOf(entry)}`
-    if (seen.has(same)) return []
-    seen.add(same)
-    return [entry]
-  })
-}
-
-const subjectOf = (entry: Entry): string => (entry.kind === 'order' ? entry.orderId : entry.opId)

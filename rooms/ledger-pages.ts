@@ -4,7 +4,8 @@ import type { Position } from '../protocol/position.ts'
 import type { Entry, Ledger } from './ports.ts'
 
 const LOG_PAGE = 1_000
-const ORDERS_PAGE = 500
+/** As many as a page of a journal has. */
+const ORDERS_PAGE = 512
 
 /** Whether it has accepted every one of these orders. */
 export async function hasAll(ledger: Ledger, drop: DropId, ids: readonly OrderId[]): Promise<boolean> {
@@ -16,13 +17,12 @@ export async function hasAll(ledger: Ledger, drop: DropId, ids: readonly OrderId
 }
 
 /** Every entry later than `after`, oldest first. */
-export async function readLog(ledger: Ledger, drop: DropId, after: Position): Promise<Entry[]> {
-  const entries: Entry[] = []
+export async function* logPages(ledger: Ledger, drop: DropId, after: Position): AsyncGenerator<Entry[], void> {
   for (let from = after; ; ) {
     const page = await ledger.entries(drop, from, LOG_PAGE)
-    entries.push(...page)
+    yield page
     const last = page.at(-1)
-    if (last === undefined || page.length < LOG_PAGE) return entries
+    if (last === undefined || page.length < LOG_PAGE) return
     from = last.position
   }
 }

@@ -10,6 +10,9 @@ import { packPage, unpackPage } from '../protocol/codec.ts'
 
 const PAGE = 512
 
+/** Some items in their order, put away: they are there when it is called, as often as it is. */
+export type Page<Item> = () => readonly Item[]
+
 export class PackedLine<Item> {
   readonly #looseMax: number
   /** Older than every page; those before `#head` have left the line. */
@@ -50,9 +53,10 @@ export class PackedLine<Item> {
     if (this.#head === this.#oldest.length) this.#become([])
   }
 
-  /** In their order. */
-  all(): Item[] {
-    return this.#oldest.slice(this.#head).concat(...this.#pages.map((page) => unpackPage<Item>(page)), this.#newest)
+  /** All that is in the line now, whatever becomes of the line. What is packed stays so until its page is read. */
+  pages(): Page<Item>[] {
+    const packed = this.#pages.map((page) => () => unpackPage<Item>(page))
+    return [...inPages(this.#oldest.slice(this.#head)), ...packed, ...inPages(this.#newest)]
   }
 
   /** Until `count` of the oldest are objects, or all that there are. */
@@ -69,4 +73,12 @@ export class PackedLine<Item> {
     this.#oldest = oldest
     this.#head = 0
   }
+}
+
+/** A copy of what is not packed. */
+export function inPages<Item>(items: readonly Item[]): Page<Item>[] {
+  return Array.from({ length: Math.ceil(items.length / PAGE) }, (_, nth) => {
+    const page = items.slice(nth * PAGE, (nth + 1) * PAGE)
+    return () => page
+  })
 }

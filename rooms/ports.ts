@@ -10,6 +10,7 @@ import type { LinesText } from '../protocol/lines.ts'
 import type { Change } from '../protocol/messages/news.ts'
 import type { Position } from '../protocol/position.ts'
 import type { Phase } from '../protocol/verdicts.ts'
+import type { Page } from './packed-line.ts'
 
 // --- time ------------------------------------------------------------------------------------------------------------
 
@@ -185,6 +186,20 @@ export type OpenAnswer =
   /** Rebuild only: not all that was loaded is there any more. */
   | { answer: 'forgotten' }
 
+/** Whose memory a copy is of, and how much there is of it. */
+export interface Copied extends Pick<Surrendered, 'position' | 'batch'> {
+  pages: number
+}
+
+export type CopyAnswer =
+  /** A copy is there, this one or one that had come as far. */
+  | { answer: 'copied' }
+  | { answer: 'goes_on' }
+  /** A later owner exists. */
+  | { answer: 'fenced'; epoch: number }
+  /** The pages of before are not there any more. */
+  | { answer: 'forgotten' }
+
 /**
  * The only place where stock falls. Atomic for one drop; at most one call of a drop is in flight at a time.
  * Implementations: storage/ledger/redis-ledger.ts and memory-ledger.ts, one contract suite.
@@ -212,6 +227,16 @@ export interface Ledger {
   ): Promise<OpenAnswer>
   /** Writes the room itself, last: it is the gate. It opens only while every one of `marks`, loaded orders, is there. */
   rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed, marks?: readonly OrderId[]): Promise<OpenAnswer>
+
+  /**
+   * Sets down a page of what somebody remembers of the drop, beside its room: the page's number, from 0, and its entries, at
+   * most 512. It counts once all pages are there, and stands until the room is built anew.
+   */
+  copy(drop: DropId, of: Copied, page: number, entries: readonly Entry[]): Promise<CopyAnswer>
+  /** The copy that is there, if it is whole. */
+  copied(drop: DropId): Promise<Copied | undefined>
+  /** Undefined: there is no such page any more. */
+  copiedPage(drop: DropId, page: number): Promise<Entry[] | undefined>
 
   read(drop: DropId): Promise<RoomState | undefined>
   /** The positions of the orders that this ledger has accepted, undefined for the others. */
@@ -256,7 +281,7 @@ export interface Taken {
   epoch: number
   /** Who was the owner when this call came. */
   previousOwner: NodeId | null
-  /** The last position that Postgres has written. */
+  /** The last position that Postgres has written, and will have until whoever was given this epoch writes. */
   watermark: Position
   /** The epoch of the last rebuild that read Postgres' totals: a ledger of an earlier one is not whole, whatever it says. */
   minEpoch: number
@@ -275,7 +300,10 @@ export type WriteOutcome =
   | { outcome: 'revoked'; reason: 'limit' | 'total' | 'key'; returns: boolean }
 
 export interface DropBook {
-  /** Mints an epoch and names the owner, in any phase: a drop that is over still answers for its orders. Undefined: no such drop. */
+  /**
+   * Mints an epoch and names the owner, in any phase: a drop that is over still answers for its orders. From here on nobody
+   * with an earlier epoch writes. Undefined: no such drop.
+   */
   take(drop: DropId, node: NodeId): Promise<Taken | undefined>
   /**
    * Entries of earlier epochs are refused from now on, and the totals are read after that, in the same transaction.
@@ -284,8 +312,11 @@ export interface DropBook {
   fence(drop: DropId, epoch: number): Promise<{ seed: RoomSeed; opIds: string[] } | undefined>
   /** The drop's orders, each in one page of at most `max`; `afterId` is the last one of the page before. */
   keptOrders(drop: DropId, afterId: OrderId | undefined, max: number): Promise<KeptOrder[]>
-  /** Writes entries (oldest first, at most 512) in one transaction; answers after COMMIT, one outcome for each. */
-  write(drop: DropId, entries: readonly Entry[]): Promise<WriteOutcome[]>
+  /**
+   * Writes entries (oldest first, at most 512) in one transaction; answers after COMMIT, one outcome for each. `epoch` is
+   * the writer's, whatever the entries' are. `fenced`: a later one was minted, and nothing of this is or will be written.
+   */
+  write(drop: DropId, epoch: number, entries: readonly Entry[]): Promise<WriteOutcome[] | 'fenced'>
   /** Drops that open before `untilMs`, or are open or paused; first those whose opening or end is next, then the youngest. */
   due(untilMs: number, max: number): Promise<DueDrop[]>
 }
@@ -301,7 +332,8 @@ export interface DueDrop {
 
 /** A node's memory of a drop, given up to the one who takes over. */
 export interface Surrendered {
-  journal: Entry[]
+  /** Oldest first; only what several rooms have left need not be in one order. */
+  journal: readonly Page<Entry>[]
   /** The last position this node knows to have happened, ORIGIN for none. */
   position: Position
   /** The call that got there, as in `Fence`. Redis is whole only if it has this one, or a later one. */

@@ -14,10 +14,12 @@
  */
 import type { DropId } from '../protocol/ids.ts'
 import { isBehind } from './bearings.ts'
-import { uniteEntries } from './journal.ts'
-import { readLog } from './ledger-pages.ts'
+import { logPages } from './ledger-pages.ts'
 import { type Loaded, type LoadingWorld, loadOps, loadOrders } from './loading.ts'
-import type { Clock, DropBook, Entry, Log, OpenAnswer, RoomState, Surrendered, Taken, WriteOutcome } from './ports.ts'
+import { pause } from './nap.ts'
+import { PackedLine } from './packed-line.ts'
+import type { Clock, Entry, Log, OpenAnswer, RoomState, Surrendered, Taken, WriteOutcome } from './ports.ts'
+import { uniteEntries } from './uniting.ts'
 
 export interface RebuildingWorld extends LoadingWorld {
   clock: Clock
@@ -42,9 +44,12 @@ export async function rebuild(
   if (cleared.answer !== 'opened') return { rebuilt: 'refused', ...cleared }
 
   const journals = memories.map((memory) => memory.journal)
-  const log = await readLog(ledger, drop, watermark)
-  const entries = uniteEntries(journals, log.filter(isTrueOf(memories, found)))
-  await writeAll(world, drop, epoch, entries)
+  const log = new PackedLine<Entry>(0)
+  for await (const page of logPages(ledger, drop, watermark)) {
+    for (const entry of page.filter(isTrueOf(memories, found))) log.push(entry)
+  }
+  const written = await writeAll(world, drop, epoch, uniteEntries(journals, log.pages()))
+  if (written === 'fenced') return { rebuilt: 'refused', answer: 'fenced' }
 
   const fenced = await book.fence(drop, epoch)
   if (fenced === undefined) return { rebuilt: 'refused', answer: 'fenced' }
@@ -74,23 +79,52 @@ function isTrueOf(memories: readonly Surrendered[], found: RoomState | undefined
  * Orders that Postgres holds to be stale (of an epoch before an earlier rebuild, which did not know them) are written once
  * more, under the new epoch and behind all others: the room is not there yet, so Postgres' totals say what is left.
  */
-async function writeAll(world: RebuildingWorld, drop: DropId, epoch: number, entries: readonly Entry[]): Promise<void> {
-  const stale: Entry[] = []
-  for (const { entry, outcome } of await writeOnce(world.book, drop, entries)) {
+async function writeAll(
+  world: RebuildingWorld,
+  drop: DropId,
+  epoch: number,
+  shares: Iterable<readonly Entry[]>,
+): Promise<'written' | 'fenced'> {
+  const stale = new PackedLine<Entry>(0)
+  const first = await writeEach(world, drop, epoch, shares, (entry, outcome) => {
     if (outcome?.outcome === 'stale' && entry.kind === 'order') stale.push({ ...entry, position: { epoch, seq: 0 } })
-  }
-  for (const { entry, outcome } of await writeOnce(world.book, drop, stale)) {
-    if (entry.kind !== 'order' || outcome?.outcome !== 'revoked') continue
+  })
+  if (first === 'fenced') return 'fenced'
+
+  return writeEach(world, drop, epoch, unpacked(stale), (entry, outcome) => {
+    if (entry.kind !== 'order' || outcome?.outcome !== 'revoked') return
     world.log.error('order.revoked', { drop, orderId: entry.orderId, reason: outcome.reason })
-  }
+  })
 }
 
-async function writeOnce(book: DropBook, drop: DropId, entries: readonly Entry[]) {
-  const written: { entry: Entry; outcome: WriteOutcome | undefined }[] = []
-  for (let at = 0; at < entries.length; at += WRITE_BATCH) {
-    const batch = entries.slice(at, at + WRITE_BATCH)
-    const outcomes = await book.write(drop, batch)
-    written.push(...batch.map((entry, index) => ({ entry, outcome: outcomes[index] })))
+/** Between two shares this node does other things, also where there is nothing to write. */
+async function writeEach(
+  { book, clock }: RebuildingWorld,
+  drop: DropId,
+  epoch: number,
+  shares: Iterable<readonly Entry[]>,
+  written: (entry: Entry, outcome: WriteOutcome | undefined) => void,
+): Promise<'written' | 'fenced'> {
+  const write = async (batch: readonly Entry[]) => {
+    const outcomes = await book.write(drop, epoch, batch)
+    if (outcomes === 'fenced') return 'fenced'
+    for (const [at, entry] of batch.entries()) written(entry, outcomes[at])
+    return 'written'
   }
-  return written
+
+  let rest: Entry[] = []
+  let isFirst = true
+  for (const share of shares) {
+    if (!isFirst) await pause(clock, 0)
+    isFirst = false
+    rest.push(...share)
+    for (; rest.length >= WRITE_BATCH; rest = rest.slice(WRITE_BATCH)) {
+      if ((await write(rest.slice(0, WRITE_BATCH))) === 'fenced') return 'fenced'
+    }
+  }
+  return rest.length > 0 ? write(rest) : 'written'
+}
+
+function* unpacked(line: PackedLine<Entry>): Generator<readonly Entry[], void> {
+  for (const page of line.pages()) yield page()
 }

@@ -7,37 +7,38 @@
  */
 import type { DropId } from '../protocol/ids.ts'
 import { ORIGIN } from '../protocol/position.ts'
-import type { Noted } from './journal.ts'
+import { entriesOf, type Noted } from './journal.ts'
+import type { Page } from './packed-line.ts'
 import type { Surrendered } from './ports.ts'
 
 /** How far the room had come, and by which of its calls (rooms/ports.ts, Fence). */
 type Reached = Pick<Surrendered, 'position' | 'batch'>
 
 interface Remnant extends Reached {
-  noted: Noted[]
+  noted: readonly Page<Noted>[]
   handedOver: boolean
 }
 
 const NOWHERE: Reached = { position: ORIGIN, batch: 0 }
 
 export class Remnants {
-  readonly #place: (drop: DropId, noted: readonly Noted[]) => Promise<void>
+  readonly #place: (drop: DropId, noted: readonly Page<Noted>[]) => Promise<void>
   readonly #byDrop = new Map<DropId, Remnant>()
   #leaving = false
 
   /** `place`: places orders anew; never throws. */
-  constructor(place: (drop: DropId, noted: readonly Noted[]) => Promise<void>) {
+  constructor(place: (drop: DropId, noted: readonly Page<Noted>[]) => Promise<void>) {
     this.#place = place
   }
 
   /** What a takeover of the drop must know of. */
   of(drop: DropId): Surrendered {
     const { noted, position, batch } = this.#byDrop.get(drop) ?? { noted: [], ...NOWHERE }
-    return { journal: noted.map(({ entry }) => entry), position, batch }
+    return { journal: entriesOf(noted), position, batch }
   }
 
   /** `reached`: where the room was that ended, if it is a room's. */
-  add(drop: DropId, noted: readonly Noted[], reached: Reached = NOWHERE): void {
+  add(drop: DropId, noted: readonly Page<Noted>[], reached: Reached = NOWHERE): void {
     const before = this.#byDrop.get(drop) ?? { noted: [], ...NOWHERE }
     const { position, batch } = before.position.epoch > reached.position.epoch ? before : reached
     this.#byDrop.set(drop, { noted: [...before.noted, ...noted], position, batch, handedOver: false })

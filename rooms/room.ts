@@ -21,6 +21,7 @@ import type { Letter } from './letters.ts'
 import { LogTrimmer } from './log-trimmer.ts'
 import { Mailbox, type MailboxLimits, type Posted, type Run } from './mailbox.ts'
 import { NewsDesk } from './news-desk.ts'
+import type { PackedLine, Page } from './packed-line.ts'
 import type { BuyerPace, Clock, DropBook, Entry, Herald, Ledger, Log, RoomState } from './ports.ts'
 import { Relay, type Written } from './relay.ts'
 import { refuse } from './replies.ts'
@@ -58,7 +59,9 @@ export interface RoomStart {
   drop: DropId
   state: RoomState
   /** Entries that Postgres may not have, oldest first. */
-  unwritten: Entry[]
+  unwritten: PackedLine<Noted>
+  /** Those of them that are words about the phase. */
+  words: readonly Entry[]
   /** Of an item: that few left is news. */
   lowStockAt?: number | null
 }
@@ -93,12 +96,15 @@ export class Room {
     this.#mailbox = new Mailbox(limits)
     this.#bearings = new Bearings(state)
     this.#journal = new Journal(limits.journalMax, start.unwritten)
-    this.#relay = new Relay(drop, this.#journal, world, (batch) => this.#settle(batch))
+    this.#relay = new Relay(this, this.#journal, world, {
+      written: (batch) => this.#settle(batch),
+      fenced: () => this.#finish('fenced'),
+    })
     this.#desk = new NewsDesk(
       { drop, position: this.position, items: state.items, lowStockAt },
       { clock, intervalMs: limits.newsIntervalMs, send: (news) => herald.news(news) },
     )
-    this.#words = new UnwrittenWords(start.unwritten)
+    this.#words = new UnwrittenWords(start.words)
     this.#till = new Till(drop, state.phase, {
       ...{ ledger: world.ledger, clock, log: world.log, mayRun },
       ...{ bearings: this.#bearings, journal: this.#journal, words: this.#words, desk: this.#desk },
@@ -158,9 +164,9 @@ export class Room {
    * Shuts, and gives up what is not known to be written. A batch on its way to Postgres is among that and is not waited
    * for: its answer may take seconds, and writing it twice is free.
    */
-  async stop(unread?: (letter: Letter) => void): Promise<Noted[]> {
+  async stop(unread?: (letter: Letter) => void): Promise<Page<Noted>[]> {
     await this.shut(unread)
-    const unwritten = this.#journal.all()
+    const unwritten = this.#journal.pages()
     this.#relay.stop()
     return unwritten
   }

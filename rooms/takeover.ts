@@ -2,8 +2,10 @@
  * How a drop changes its owner without losing what the last one promised.
  *
  *   1  win the lease                     the right to try; nothing depends on being the only one who does
- *   2  mint an epoch in Postgres         the fencing token, from an authority that Redis cannot forget
- *   3  ask live nodes to surrender       each stops its room for this drop and gives up its journal
+ *   2  mint an epoch in Postgres         the fencing token, from an authority that Redis cannot forget. No earlier owner
+ *                                        writes there from now on, so what it has is known once and for all
+ *   3  ask live nodes to surrender       each stops its room for this drop and gives up its journal; one that is gone may
+ *                                        have left a copy of it (journal-copy.ts)
  *   4  compare                           does Redis have everything that Postgres or anybody remembers? The last call
  *                                        of the last owner (rooms/ports.ts, Fence), and every order of every journal
  *                                        too: another owner may have passed them without knowing them
@@ -16,9 +18,22 @@ import { Fault } from '../protocol/faults.ts'
 import type { DropId, NodeId } from '../protocol/ids.ts'
 import { comparePositions } from '../protocol/position.ts'
 import { isBehind, type Known } from './bearings.ts'
-import { hasAll, readLog } from './ledger-pages.ts'
+import { emptyLine } from './journal.ts'
+import { readCopy } from './journal-copy.ts'
+import { hasAll, logPages } from './ledger-pages.ts'
 import { pause } from './nap.ts'
-import type { Clock, DropBook, Ledger, Log, Neighbours, OpenAnswer, RoomState, Surrendered, Taken } from './ports.ts'
+import type {
+  Clock,
+  DropBook,
+  Entry,
+  Ledger,
+  Log,
+  Neighbours,
+  OpenAnswer,
+  RoomState,
+  Surrendered,
+  Taken,
+} from './ports.ts'
 import { rebuild } from './rebuilding.ts'
 import type { RoomStart } from './room.ts'
 
@@ -48,7 +63,7 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   const taken = await world.book.take(drop, world.node)
   if (taken === undefined) return { took: 'nothing', why: 'unknown' }
 
-  const memories = [own, ...(await surrendered(world, drop, taken))]
+  const memories = [own, ...(await surrendered(world, drop, taken)), ...(await readCopy(world.ledger, drop, own))]
   const known: Known[] = [{ position: taken.watermark, batch: 0 }, ...memories]
 
   const found = await world.ledger.read(drop)
@@ -94,10 +109,11 @@ async function heardLate(
 
 /** Whether Redis has every order that somebody remembers. */
 async function hasOrders({ ledger }: TakeoverWorld, drop: DropId, memories: readonly Surrendered[]): Promise<boolean> {
-  const ids = memories.flatMap(({ journal }) =>
-    journal.flatMap((entry) => (entry.kind === 'order' ? [entry.orderId] : [])),
-  )
-  return hasAll(ledger, drop, ids)
+  for (const page of memories.flatMap(({ journal }) => journal)) {
+    const ids = page().flatMap((entry) => (entry.kind === 'order' ? [entry.orderId] : []))
+    if (!(await hasAll(ledger, drop, ids))) return false
+  }
+  return true
 }
 
 async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<Takeover> {
@@ -107,10 +123,15 @@ async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<
 
   // Read after the adoption: until then the last owner could still add to the log.
   const state = await ledger.read(drop)
-  const unwritten = await readLog(ledger, drop, taken.watermark)
+  const unwritten = emptyLine()
+  const words: Entry[] = []
+  for await (const page of logPages(ledger, drop, taken.watermark)) {
+    for (const entry of page) unwritten.push({ entry })
+    words.push(...page.filter(({ kind }) => kind === 'phase'))
+  }
   if (state === undefined || state.epoch !== taken.epoch) return ELSEWHERE
 
-  return { took: 'room', how: 'adopted', start: { drop, state, unwritten, lowStockAt: taken.lowStockAt } }
+  return { took: 'room', how: 'adopted', start: { drop, state, unwritten, words, lowStockAt: taken.lowStockAt } }
 }
 
 async function anew(
@@ -126,7 +147,7 @@ async function anew(
   return {
     took: 'room',
     how: 'rebuilt',
-    start: { drop, state: made.state, unwritten: [], lowStockAt: taken.lowStockAt },
+    start: { drop, state: made.state, unwritten: emptyLine(), words: [], lowStockAt: taken.lowStockAt },
   }
 }
 

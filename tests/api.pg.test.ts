@@ -104,6 +104,7 @@ describe('REST on Postgres', () => {
     }
     await book.write(
       drop,
+      0,
       placed.map((orderId, at) => ({
         ...{ kind: 'order', position: { epoch: 0, seq: at + 1 }, atMs: Date.UTC(2030, 4, 1) + at },
         ...{ orderId, buyer: fan.user, key: `k${at + 1}` as never, lines: 'SHIRT-M:1' as LinesText },

@@ -60,7 +60,7 @@ async function accept(prevSeq: number, claims: Claim[]): Promise<void> {
 }
 
 async function relay(from = { epoch: 0, seq: 0 }): Promise<void> {
-  await book.write(drop, await ledger.entries(drop, from, 512))
+  await book.write(drop, 1, await ledger.entries(drop, from, 512))
 }
 
 async function findings(over: Partial<AuditedLedger> = {}): Promise<Finding[]> {

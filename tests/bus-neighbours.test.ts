@@ -9,6 +9,7 @@ import { packBody, unpackBody } from '../protocol/codec.ts'
 import type { NodeId } from '../protocol/ids.ts'
 import type { LinesText } from '../protocol/lines.ts'
 import { ORIGIN } from '../protocol/position.ts'
+import { inPages } from '../rooms/packed-line.ts'
 import type { Entry, OrderEntry, Surrendered } from '../rooms/ports.ts'
 import { ROOM_LIMITS } from '../rooms/room.ts'
 import { HandClock, settled } from './builders/hand-clock.ts'
@@ -19,6 +20,10 @@ const drop = dropOf('shoe')
 /** The longest lines that an order may have. */
 const SIXTEEN = Object.fromEntries(Array.from({ length: 16 }, (_, at) => [`${'x'.repeat(62)}${at + 10}`, 1_000]))
 const NOTHING: Surrendered = { journal: [], position: ORIGIN, batch: 0 }
+
+/** With their pages as one list. */
+const read = (surrendered: readonly Surrendered[]) =>
+  surrendered.map(({ journal, ...rest }) => ({ journal: journal.flatMap((page) => page()), ...rest }))
 
 function world() {
   const clock = new HandClock()
@@ -61,12 +66,12 @@ describe('a surrender', () => {
   it('[B15] brings the journal and the position of every node that remembers the drop', async () => {
     const { node } = world()
     const journal = orders(3)
-    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 3 }, batch: 5 }) })
+    node('ben', { surrender: async () => ({ journal: inPages(journal), position: { epoch: 3, seq: 3 }, batch: 5 }) })
     node('eve', { surrender: async () => ({ journal: [], position: { epoch: 2, seq: 9 }, batch: 5 }) })
     node('joe')
     const { neighbours } = node('ana')
 
-    const surrendered = await neighbours.surrender(drop, 300)
+    const surrendered = read(await neighbours.surrender(drop, 300))
 
     expect(surrendered).toHaveLength(2)
     expect(surrendered).toContainEqual({ journal, position: { epoch: 3, seq: 3 }, batch: 5 })
@@ -95,7 +100,7 @@ describe('a surrender', () => {
   it('[B15] waits for a live node that is busy, but no longer than it was told', async () => {
     const { clock, node } = world()
     const journal = orders(1)
-    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 1 }, batch: 5 }) })
+    node('ben', { surrender: async () => ({ journal: inPages(journal), position: { epoch: 3, seq: 1 }, batch: 5 }) })
     node('eve', { surrender: () => new Promise(() => undefined) })
     const { neighbours } = node('ana')
 
@@ -104,7 +109,7 @@ describe('a surrender', () => {
     await expect(Promise.race([surrendering, settled().then(() => 'waits')])).resolves.toBe('waits')
     await clock.advance(1)
 
-    expect(await surrendering).toEqual([{ journal, position: { epoch: 3, seq: 1 }, batch: 5 }])
+    expect(read(await surrendering)).toEqual([{ journal, position: { epoch: 3, seq: 1 }, batch: 5 }])
   })
 
   it('[B16] waits its full time when it does not know who is live: the unknown one may have the journal', async () => {
@@ -114,7 +119,7 @@ describe('a surrender', () => {
     node('ben', {
       surrender: async () => {
         await new Promise<void>((resolve) => clock.after(200, resolve))
-        return { journal, position: { epoch: 3, seq: 1 }, batch: 5 }
+        return { journal: inPages(journal), position: { epoch: 3, seq: 1 }, batch: 5 }
       },
     })
     members.live = () => [nodeOf('ana')]
@@ -123,7 +128,7 @@ describe('a surrender', () => {
     const surrendering = neighbours.surrender(drop, 300)
     await clock.advance(300)
 
-    expect(await surrendering).toEqual([{ journal, position: { epoch: 3, seq: 1 }, batch: 5 }])
+    expect(read(await surrendering)).toEqual([{ journal, position: { epoch: 3, seq: 1 }, batch: 5 }])
   })
 
   it('[B17] carries a journal of any size in messages that NATS takes, whole and in order', async () => {
@@ -134,10 +139,12 @@ describe('a surrender', () => {
       if (kind === 'answer' && subject === names.surrender) sizes.push(body.length)
       return 'twice'
     }
-    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 7_500 }, batch: 5 }) })
+    node('ben', {
+      surrender: async () => ({ journal: inPages(journal), position: { epoch: 3, seq: 7_500 }, batch: 5 }),
+    })
     const { neighbours } = node('ana')
 
-    const [surrendered] = await neighbours.surrender(drop, 300)
+    const [surrendered] = read(await neighbours.surrender(drop, 300))
 
     expect(surrendered?.journal).toEqual(journal)
     expect(sizes.length).toBeGreaterThan(5)
@@ -146,15 +153,15 @@ describe('a surrender', () => {
 
   it('[FF16] reads as many parts as the longest journal of a room has, of the longest orders', () => {
     const some = orders(2_000, SIXTEEN).map((order) => ({ ...order, key: keyOf('k'.repeat(64)) }))
-    const parts = [...writeSurrendered(drop, nodeOf('ben'), { journal: some, position: ORIGIN, batch: 0 })]
+    const parts = [...writeSurrendered(drop, nodeOf('ben'), { journal: inPages(some), position: ORIGIN, batch: 0 })]
     const of = parts.length * (ROOM_LIMITS.journalMax / some.length)
-    const read = new SurrenderedParts(drop, notedLog())
+    const heard = new SurrenderedParts(drop, notedLog())
 
     const entries = some.slice(0, 1).map(writeEntry)
-    read.add('s', packBody({ drop, node: 'ben', at: of - 1, of, epoch: 3, seq: 1, entries }))
+    heard.add('s', packBody({ drop, node: 'ben', at: of - 1, of, epoch: 3, seq: 1, entries }))
 
     expect(of).toBeGreaterThan(1_000)
-    expect(read.all()[0]?.journal).toEqual(some.slice(0, 1))
+    expect(read(heard.all())[0]?.journal).toEqual(some.slice(0, 1))
   })
 
   it('[FF16] gives up a long journal in turns, and does other things in between', async () => {
@@ -172,10 +179,12 @@ describe('a surrender', () => {
       return 'deliver'
     }
     const journal = orders(28_000)
-    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 28_000 }, batch: 5 }) })
+    node('ben', {
+      surrender: async () => ({ journal: inPages(journal), position: { epoch: 3, seq: 28_000 }, batch: 5 }),
+    })
     const { neighbours } = node('ana')
 
-    const [surrendered] = await neighbours.surrender(drop, 300)
+    const [surrendered] = read(await neighbours.surrender(drop, 300))
     isOver = true
 
     expect(surrendered?.journal).toHaveLength(28_000)
@@ -187,28 +196,32 @@ describe('a surrender', () => {
     let parts = 0
     network.fate = ({ kind }) => (kind === 'answer' && ++parts === 2 ? 'drop' : 'deliver')
     const journal = orders(5_000)
-    node('ben', { surrender: async () => ({ journal, position: { epoch: 3, seq: 5_000 }, batch: 5 }) })
+    node('ben', {
+      surrender: async () => ({ journal: inPages(journal), position: { epoch: 3, seq: 5_000 }, batch: 5 }),
+    })
     node('joe', { surrender: () => new Promise(() => undefined) })
     const { neighbours } = node('ana')
 
     const surrendering = neighbours.surrender(drop, 300)
     await clock.advance(300)
 
-    expect(await surrendering).toEqual([{ journal, position: { epoch: 3, seq: 5_000 }, batch: 5 }])
+    expect(read(await surrendering)).toEqual([{ journal, position: { epoch: 3, seq: 5_000 }, batch: 5 }])
   })
 
   it('[B17] keeps the parts that came when a node is lost in the middle, and says so', async () => {
     const { clock, network, node, log } = world()
     let parts = 0
     network.fate = ({ kind }) => (kind === 'answer' && ++parts > 2 ? 'drop' : 'deliver')
-    node('ben', { surrender: async () => ({ journal: orders(5_000), position: { epoch: 3, seq: 5_000 }, batch: 5 }) })
+    node('ben', {
+      surrender: async () => ({ journal: inPages(orders(5_000)), position: { epoch: 3, seq: 5_000 }, batch: 5 }),
+    })
     const { neighbours } = node('ana')
 
     const surrendering = neighbours.surrender(drop, 300)
     await clock.advance(300)
     await clock.advance(5_000)
 
-    expect((await surrendering)[0]?.journal).toHaveLength(4_000)
+    expect(read(await surrendering)[0]?.journal).toHaveLength(4_000)
     expect(log.events).toContain('surrender.incomplete')
   })
 
@@ -221,7 +234,7 @@ describe('a surrender', () => {
       respond(packBody({ drop, node: 'ben', at: 0, of: 1, epoch: 3, seq: 3, entries }))
     })
 
-    const [surrendered] = await neighbours.surrender(drop, 300)
+    const [surrendered] = read(await neighbours.surrender(drop, 300))
 
     expect(surrendered?.journal).toEqual(orders(2))
     expect(log.events).toContain('surrender.unreadable')

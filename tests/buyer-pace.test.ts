@@ -1,6 +1,7 @@
 /** How often a buyer may order, over all sockets and nodes. */
 import { describe, expect, it } from 'vitest'
 import { handOver } from '../rooms/handover.ts'
+import { inPages } from '../rooms/packed-line.ts'
 import { PaceMemory, Paces } from '../server/inbound/paces.ts'
 import { silent } from './builders/logs.ts'
 import { ask, dropOf, sku } from './builders/people.ts'
@@ -83,7 +84,7 @@ describe('a buyer', () => {
     })
     const herald = { news: () => undefined, settled: (_: unknown, list: unknown) => void revoked.push(list) }
     const handing = { rooms: node.router, clock: world.clock, node: node.node, log: silent, herald, goesOn: () => true }
-    const handed = handOver(drop, noted, handing)
+    const handed = handOver(drop, inPages(noted), handing)
     await world.clock.advance(10_000)
     await handed
 

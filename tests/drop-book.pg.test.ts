@@ -32,9 +32,9 @@ describe('PostgresDropBook: a change of phase', () => {
     })
     await book.take(drop, NODE_A)
 
-    await book.write(drop, [order(drop, 'ana', at(1, 1))])
+    await book.write(drop, 1, [order(drop, 'ana', at(1, 1))])
     expect(said).toBe(0)
-    await book.write(drop, [phase('open', at(1, 2))])
+    await book.write(drop, 1, [phase('open', at(1, 2))])
     expect(said).toBe(1)
   })
 })
@@ -105,8 +105,8 @@ describe('PostgresDropBook: the same as the plain-object book', () => {
               return order(drop, one.name, position, Object.keys(wants).length === 0 ? { shoe: 1 } : wants, one.key)
             })
           for (let times = again ? 2 : 1; times > 0; times -= 1) {
-            const expected = words(await measure.book.write(inMemory, batch(inMemory)))
-            expect(words(await real.book.write(inPostgres, batch(inPostgres)))).toEqual(expected)
+            const expected = words(await measure.book.write(inMemory, epoch, batch(inMemory)))
+            expect(words(await real.book.write(inPostgres, epoch, batch(inPostgres)))).toEqual(expected)
           }
           seq += entries.length
           expect(namedAlike(await real.read(inPostgres), inPostgres)).toEqual(
@@ -174,11 +174,11 @@ describe('PostgresDropBook: beside other work', () => {
     const begun = performance.now()
     await database.sql.begin(async (sql) => {
       await sql`select from drops where id = ${drop} for update`
-      await expect(book.write(drop, batch)).rejects.toMatchObject({ code: 'unavailable', facts: { code: '55P03' } })
+      await expect(book.write(drop, 1, batch)).rejects.toMatchObject({ code: 'unavailable', facts: { code: '55P03' } })
     })
     expect(performance.now() - begun).toBeLessThan(4_000)
 
-    expect(words(await book.write(drop, batch))).toEqual(['confirmed'])
+    expect(words(await book.write(drop, 1, batch))).toEqual(['confirmed'])
     expect((await read(drop)).sold).toEqual({ shoe: 1 })
   })
 
@@ -190,13 +190,13 @@ describe('PostgresDropBook: beside other work', () => {
     const batch = Array.from({ length: 400 }, (_, n) => order(drop, `fan ${n}`, at(1, n + 1)))
 
     const [written] = await Promise.allSettled([
-      book.write(drop, batch),
+      book.write(drop, 1, batch),
       database.sql`select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and application_name = 'fragile'`,
     ])
     if (written.status === 'rejected') expect(written.reason).toMatchObject({ code: 'unavailable' })
 
-    const again = await vi.waitFor(() => book.write(drop, batch), { timeout: 5_000, interval: 20 })
+    const again = await vi.waitFor(() => book.write(drop, 1, batch), { timeout: 5_000, interval: 20 })
     await fragile.close()
     expect(['confirmed', 'duplicate']).toContain(words(again)[0])
     expect(new Set(words(again)).size).toBe(1)
@@ -208,8 +208,8 @@ describe('PostgresDropBook: beside other work', () => {
     const { drop } = await plan({ stock: { shoe: 1_000 } })
     const batch = Array.from({ length: 513 }, (_, n) => order(drop, `fan ${n}`, at(1, n + 1)))
 
-    await expect(book.write(drop, batch)).rejects.toThrow(RangeError)
-    expect(words(await book.write(drop, batch.slice(0, 512)))).toEqual(Array(512).fill('confirmed'))
+    await expect(book.write(drop, 1, batch)).rejects.toThrow(RangeError)
+    expect(words(await book.write(drop, 1, batch.slice(0, 512)))).toEqual(Array(512).fill('confirmed'))
   })
 
   it('[P6] sells exactly the total when a crowd of batches comes from two writers at once', async () => {
@@ -220,7 +220,7 @@ describe('PostgresDropBook: beside other work', () => {
     const batch = (n: number) =>
       Array.from({ length: 30 }, (_, i) => order(drop, `fan ${n * 20 + i}`, at(1, n * 20 + i + 1)))
 
-    await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? book : sweeper).write(drop, batch(n))))
+    await Promise.all(Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? book : sweeper).write(drop, 1, batch(n))))
     await other.close()
 
     const written = await read(drop)

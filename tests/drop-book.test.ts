@@ -13,10 +13,10 @@ describe('MemoryDropBook: faults', () => {
     const batch = [order(drop, 'ana', at(1, 1))]
 
     book.refuse((call) => (call === 'write' ? 'after' : undefined))
-    await expect(book.write(drop, batch)).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(book.write(drop, 1, batch)).rejects.toMatchObject({ code: 'unavailable' })
     book.refuse()
 
-    expect(words(await book.write(drop, batch))).toEqual(['duplicate'])
+    expect(words(await book.write(drop, 1, batch))).toEqual(['duplicate'])
     expect((await read(drop)).sold).toEqual({ shoe: 1 })
   })
 

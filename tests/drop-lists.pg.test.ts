@@ -85,7 +85,7 @@ describe('the orders of a drop', () => {
       ...names.map((name, n) => order(drop, name, at(1, n + 1), { shoe: 1, hat: 2 })),
       order(drop, 'ana', at(1, 6), { shoe: 1 }, 'k2'),
     ]
-    await new PostgresDropBook(database.sql).write(drop, orders)
+    await new PostgresDropBook(database.sql).write(drop, 1, orders)
     await new PostgresStockBook(database.sql).cancel(ask(drop, 'ben').orderId, buyer('ben'))
     return { drop, creator, token: await tokenOf(creator), orders }
   }

@@ -108,7 +108,7 @@ async function shop() {
   if ('refused' in made) throw new Error(made.refused)
 
   const order = orderIdOf(made.drop, who.buyer.user, KEY)
-  await new PostgresDropBook(sql).write(made.drop, [
+  await new PostgresDropBook(sql).write(made.drop, 0, [
     {
       ...{ kind: 'order', position: { epoch: 0, seq: 1 }, atMs: Date.now(), orderId: order, key: KEY },
       ...{ buyer: who.buyer.user, lines: 'SHIRT-M:1' as LinesText },

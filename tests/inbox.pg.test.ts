@@ -99,7 +99,7 @@ describe('the inbox', () => {
       await database.sql`select creator_id as creator from drops where id = ${drop}`
     await followedSince(creator as CreatorId, '1970-01-01T00:00:00Z')
 
-    await book.write(drop, [phase('open', at(1, 1)), phase('paused', at(1, 2)), phase('closed', at(1, 3))])
+    await book.write(drop, 1, [phase('open', at(1, 1)), phase('paused', at(1, 2)), phase('closed', at(1, 3))])
 
     expect(kinds(await list()).sort()).toEqual(['drop_closed', 'drop_scheduled', 'drop_started'])
   })
@@ -182,7 +182,7 @@ describe('the inbox', () => {
         select gen_random_uuid(), 'f' || n || '@x.invalid', 'F', 'fan' from generate_series(1, 5000) n returning id)
       insert into follows (follower_id, creator_id) select id, ${creator} from u`
     const { book } = postgresWorld(database.sql)
-    await book.write(drop, [phase('open', at(1, 1))])
+    await book.write(drop, 1, [phase('open', at(1, 1))])
 
     const events = await database.sql`select id from creator_events where drop_id = ${drop} and kind = 'drop_started'`
     const told = await database.sql`

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { packPage } from '../protocol/codec.ts'
-import { Journal, type Noted } from '../rooms/journal.ts'
+import { emptyLine, Journal, type Noted } from '../rooms/journal.ts'
 import type { Entry } from '../rooms/ports.ts'
 import { ask, buyer, dropOf, keyOf, lines, nodeOf } from './builders/people.ts'
 
@@ -40,6 +40,8 @@ const notedAt = (seq: number): Noted => {
 /** Twelve thousand of them, made once. */
 const NOTED = Array.from({ length: LONG }, (_, at) => notedAt(at + 1))
 
+const everythingIn = (journal: Journal): Noted[] => journal.pages().flatMap((page) => page())
+
 function longJournal(): Journal {
   const journal = new Journal(LONG)
   for (const { entry, via } of NOTED) journal.note(entry, via)
@@ -76,10 +78,10 @@ describe('a journal', () => {
             journal.forget(Math.min(count, journal.size))
             list.splice(0, count)
           }
-          if (does === 'all') expect(journal.all()).toStrictEqual(list)
+          if (does === 'all') expect(everythingIn(journal)).toStrictEqual(list)
           expect([journal.size, journal.full]).toEqual([list.length, list.length >= LONG])
         }
-        expect(journal.all()).toStrictEqual(list)
+        expect(everythingIn(journal)).toStrictEqual(list)
       }),
       { numRuns: 60 },
     )
@@ -88,7 +90,7 @@ describe('a journal', () => {
   it('[FF14] gives up every entry as it was noted, however long it is, and goes on', () => {
     const journal = longJournal()
 
-    expect(journal.all()).toStrictEqual(NOTED)
+    expect(everythingIn(journal)).toStrictEqual(NOTED)
     expect(journal.first(3)).toStrictEqual(NOTED.slice(0, 3))
     expect(journal.size).toBe(LONG)
     expect(journal.full).toBe(true)
@@ -105,15 +107,28 @@ describe('a journal', () => {
 
     expect(batch).toStrictEqual(NOTED.slice(5_000, 5_512))
     expect(again).toStrictEqual(batch)
-    expect(journal.all()).toStrictEqual([...NOTED.slice(5_512), ...NOTED])
+    expect(everythingIn(journal)).toStrictEqual([...NOTED.slice(5_512), ...NOTED])
   })
 
   it('[FF14] begins with what an earlier owner left, however much that is', () => {
-    const left = NOTED.map(({ entry }) => entry)
+    const left = emptyLine()
+    for (const one of NOTED) left.push(one)
 
     const journal = new Journal(LONG, left)
 
-    expect(journal.all()).toStrictEqual(left.map((entry) => ({ entry })))
+    expect(everythingIn(journal)).toStrictEqual(NOTED)
+  })
+
+  it('[FF14] gives up what it has now: what is noted and forgotten while that is read is not in it', () => {
+    const journal = longJournal()
+    const [first, ...others] = journal.pages()
+
+    const read = [...(first?.() ?? [])]
+    journal.forget(7_000)
+    for (const { entry, via } of NOTED) journal.note(entry, via)
+    read.push(...others.flatMap((page) => page()))
+
+    expect(read).toStrictEqual(NOTED)
   })
 
   it('[FF15] packs nothing while it is as short as in a healthy room', () => {
@@ -131,7 +146,7 @@ describe('a journal', () => {
   it('[FF15] keeps entries by the hundred thousand as bytes, and not as objects', () => {
     const journal = longJournal()
 
-    const isSame = journal.all().map(({ entry }, at) => entry === NOTED[at]?.entry)
+    const isSame = everythingIn(journal).map(({ entry }, at) => entry === NOTED[at]?.entry)
 
     expect(isSame.filter((same) => same).length).toBeLessThan(5_000)
   })

@@ -56,6 +56,10 @@ describe('a ledger in Redis', () => {
     const drop = await openDrop(world, { limit: 3 })
     await drop.order(ask('ana'))
     await drop.adjust('op', { kind: 'phase', from: ['open'], to: 'closed' })
+    const remembered = await wholeLog(world.ledger, drop.drop)
+    for (const pages of [1, 2]) {
+      await world.ledger.copy(drop.drop, { position: { epoch: 1, seq: pages }, batch: 1, pages }, 0, remembered)
+    }
 
     const found = await redis.call((client) => client.keys(`${prefix}:{${drop.drop}}:*`))
 

@@ -199,7 +199,7 @@ describe('a watch beside', () => {
     const book = { write: async () => outcomes } as unknown as DropBook
     const entries = [1_000, 1_500].map((atMs) => ({ atMs }) as Entry)
 
-    const written = await meteredBook(book, meter, { nowMs: () => 2_000 }).write(SHOES, entries)
+    const written = await meteredBook(book, meter, { nowMs: () => 2_000 }).write(SHOES, 1, entries)
 
     expect(written).toBe(outcomes)
     expect(await seriesOf(meter, 'livedrop_book_outcomes_total{outcome="confirmed"}')).toBe(1)

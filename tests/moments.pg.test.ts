@@ -21,13 +21,13 @@ describe('a cancellation in the moment of the COMMIT', () => {
 
       const [first, second] = await Promise.all([
         stock.cancel(orderId, buyer),
-        book.write(drop, [entry]).then(() => stock.cancel(orderId, buyer)),
+        book.write(drop, 1, [entry]).then(() => stock.cancel(orderId, buyer)),
       ])
 
       const words = [first?.said ?? 'unknown', second?.said ?? 'unknown']
       expect(['unknown now', 'now cancelled', 'cancelled now']).toContain(words.join(' '))
       said.push(words.join(' '))
-      if (seq % 2 === 0) await book.write(drop, [entry])
+      if (seq % 2 === 0) await book.write(drop, 1, [entry])
     }
 
     const written = await read(drop)

@@ -24,7 +24,7 @@ beforeAll(async () => {
   database = await migratedDatabase(inject('databaseUrl'))
   const { book, plan } = postgresWorld(database.sql)
   drop = (await plan()).drop
-  await book.write(drop, [order(drop, 'ana', at(1, 1))])
+  await book.write(drop, 1, [order(drop, 'ana', at(1, 1))])
 
   const sql = heard(database.sql)
   const { world, tokens } = restWorld()

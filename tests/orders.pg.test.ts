@@ -20,7 +20,7 @@ beforeAll(async () => {
   first = (await plan({ stock: { shoe: 10, hat: 10 }, limits: { hat: 1 } })).drop
   second = (await plan()).drop
 
-  await book.write(first, [
+  await book.write(first, 1, [
     order(first, 'ana', at(1, 1), { shoe: 1, hat: 1 }, 'k1'),
     order(first, 'ana', at(1, 2), { hat: 1 }, 'k2'),
     order(first, 'ana', at(1, 3), { shoe: 1 }, 'k3'),
@@ -28,6 +28,7 @@ beforeAll(async () => {
   ])
   await book.write(
     second,
+    1,
     [1, 2, 3].map((n) => order(second, 'ana', at(1, n), { shoe: 1 }, `k${n}`)),
   )
 })
@@ -50,7 +51,7 @@ describe('OrderReader', () => {
     const many = Array.from({ length: MINE_MAX + 8 }, (_, n) =>
       order(drop, 'zoe', at(1, n + 1), { shoe: 1 }, `k${n + 1}`),
     )
-    await book.write(drop, [...many, order(drop, 'yan', at(1, 90))])
+    await book.write(drop, 1, [...many, order(drop, 'yan', at(1, 90))])
 
     const mine = await reader.mine(drop, [buyer('zoe'), buyer('yan'), buyer('zoe')])
 

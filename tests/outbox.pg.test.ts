@@ -23,7 +23,7 @@ beforeEach(async () => {
   const { book, plan } = postgresWorld(database.sql)
   drop = (await plan({ stock: { shoe: 3 } })).drop
   await database.sql`delete from outbox`
-  await book.write(drop, [
+  await book.write(drop, 1, [
     order(drop, 'ana', at(1, 1)),
     order(drop, 'ben', at(1, 2)),
     order(drop, 'cem', at(1, 3), { shoe: 2 }),

@@ -79,6 +79,29 @@ describe('a node that leaves', () => {
     expect(await Promise.all(after)).toEqual(['duplicate', 'accepted'])
   })
 
+  it('[P30] sells on and keeps what it may not write any more, from the minting of an epoch until it is asked', async () => {
+    const { world, drop, leaver, others } = await fleet(2)
+    const take = world.book.take.bind(world.book)
+    world.book.take = async (...asked) => {
+      const taken = await take(...asked)
+      await new Promise<void>((resolve) => void world.clock.after(800, resolve))
+      return taken
+    }
+
+    const closing = leave(leaver)
+    await world.clock.advance(300)
+    const meanwhile = [place(leaver, drop, 'ana'), place(others[0], drop, 'ben')]
+    await world.clock.advance(300)
+    expect(await Promise.all(meanwhile)).toEqual(['accepted', 'accepted'])
+    expect(world.sold(drop)).toBe(0)
+
+    await world.clock.advance(600)
+    await closing
+    expect(owners([leaver, ...others], drop)).toEqual(['n2'])
+    expect(world.sold(drop)).toBe(2)
+    expect(world.events.filter(({ event }) => event === 'room.ended')).toEqual([])
+  })
+
   it('[DD5] leaves no letter behind: what it has not read is answered by the next owner', async () => {
     const { world, drop, leaver, others } = await fleet(2)
     slow(world, world.memoryLedger, 'order', 40)

@@ -52,7 +52,7 @@ describe('an owner that the bus does not reach', () => {
       goOn = resolve
     })
     const write = world.book.write.bind(world.book)
-    world.book.write = (drop, entries) => held.then(() => write(drop, entries))
+    world.book.write = (...asked) => held.then(() => write(...asked))
     owner.bus.cut()
     await world.clock.advance(2_800)
     expect(await order(owner, 'ana')).toMatchObject({ verdict: 'accepted' })

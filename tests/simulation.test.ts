@@ -6,8 +6,13 @@ import { SCHEDULES, type ScheduleName } from './simulation/schedules.ts'
 import { REGRESSIONS } from './simulation/seeds.ts'
 
 const SEEDS = 2_000
-/** What two of the mechanisms are for seldom comes about by chance: their controls follow a schedule. */
-const SCHEDULE_OF: Partial<Record<ControlName, ScheduleName>> = { no_chain: 'late_batch', no_min_epoch: 'late_drain' }
+/** What some of the mechanisms are for seldom comes about by chance: their controls follow a schedule. */
+const SCHEDULE_OF: Partial<Record<ControlName, ScheduleName>> = {
+  no_chain: 'late_batch',
+  no_copy: 'alone',
+  no_writer_epoch: 'late_owner',
+  no_fence: 'late_drain',
+}
 /** A control is tried until it fails. Each fails within the first fifteen seeds. */
 const CONTROL_SEEDS = 60
 const SCHEDULE_SEEDS = 40

@@ -19,7 +19,7 @@ describe('PostgresStockBook: at the very same time', () => {
     const { book, plan, stock, read } = postgresWorld(sql)
     const { drop } = await plan({ stock: { shoe: 5 } })
     const ana = order(drop, 'ana', at(1, 1), { shoe: 2 })
-    await book.write(drop, [ana])
+    await book.write(drop, 1, [ana])
     await Promise.all([1, 2, 3, 4].map(() => sql`select pg_sleep(0.05)`)) // so that there is a connection for each
 
     let asked: ReturnType<typeof stock.cancel>[] = []

@@ -18,7 +18,7 @@ async function sale(stock: Record<string, number>, lowStockAt?: number) {
   let seq = 0
   const sell = async (name: string, wants: Record<string, number>) => {
     seq += 1
-    return world.book.write(drop, [order(drop, name, at(1, seq), wants)])
+    return world.book.write(drop, 1, [order(drop, name, at(1, seq), wants)])
   }
   return { ...world, drop, sell }
 }
@@ -63,7 +63,7 @@ describe('the stock of a drop', () => {
   it('[Y18] is sold out also when the opening and the last order are written in one go', async () => {
     const { drop, book } = await sale({ shoe: 1 })
 
-    await book.write(drop, [phase('open', at(1, 1)), order(drop, 'ana', at(1, 2), { shoe: 1 })])
+    await book.write(drop, 1, [phase('open', at(1, 1)), order(drop, 'ana', at(1, 2), { shoe: 1 })])
 
     expect(await kinds(drop)).toEqual(['sold_out'])
   })

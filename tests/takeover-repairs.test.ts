@@ -1,7 +1,7 @@
 /** What the simulator found in the rooms, each by hand, so that it stays found when the seeds mean something else. */
 import { describe, expect, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
-import type { DropId } from '../protocol/ids.ts'
+import type { DropId, NodeId } from '../protocol/ids.ts'
 import { formatLines } from '../protocol/lines.ts'
 import { controlOf } from '../rooms/drop.ts'
 import type { DropBook, Ledger } from '../rooms/ports.ts'
@@ -108,6 +108,23 @@ describe('a room that has ended', () => {
     expect((await last).verdict).toBe('accepted')
     expect((await first).journal).toHaveLength(2)
     expect((await second).journal).toHaveLength(2)
+  })
+})
+
+describe('a room whose epoch is not the latest any more, though nobody took it over', () => {
+  it('[P30] sells on, ends when nobody asked for it, and is taken over with all that it could not write', async () => {
+    const { world, drop, a } = await twoNodes()
+    await order(world, a, drop, 'ana')
+    await world.book.take(drop, 'nobody' as NodeId)
+
+    expect(await orders(world, a, drop, ['bob', 'eve'])).toEqual(['accepted', 'accepted'])
+    expect(world.sold(drop)).toBe(1)
+    await world.clock.advance(1_500)
+
+    expect(a.directory.room(drop)?.epoch).toBe(3)
+    expect(world.sold(drop)).toBe(3)
+    expect(await orders(world, a, drop, ['bob', 'dan'])).toEqual(['duplicate', 'accepted'])
+    expect(world.events.filter(({ event }) => event === 'handover')).toEqual([])
   })
 })
 

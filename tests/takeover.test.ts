@@ -83,6 +83,24 @@ describe('when the owner is gone', () => {
     expect(world.sold(drop)).toBe(10)
   })
 
+  it('[P29] its last write, which Redis has forgotten and which comes after the takeover, changes nothing', async () => {
+    const { world, drop, a, b } = await twoNodes()
+    const image = world.memoryLedger.image()
+    const arrive = world.hold('book', 'write')
+    expect(await orders(world, a, drop, ['ana'])).toEqual(['accepted'])
+    a.crash()
+    world.memoryLedger.restore(image)
+    expect(await persist(world, b, drop, ['ben'])).toEqual(['accepted'])
+
+    arrive()
+    await world.clock.advance(1_000)
+
+    const woken = world.events.filter(({ event, node }) => event === 'room.woken' && node === b.node)
+    expect(woken.map(({ facts }) => facts.how)).toEqual(['adopted'])
+    expect(world.sold(drop)).toBe(1)
+    expect((await world.memoryLedger.read(drop))?.items).toEqual([{ sku: 'shoe', left: 9, limit: null }])
+  })
+
   it('[V4] and wakes up again after a pause, the ledger refuses it, and it hands over what it had', async () => {
     const { world, drop, a, b } = await twoNodes()
     world.book.refuse((call) => (call === 'write' ? 'before' : undefined))

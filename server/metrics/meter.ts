@@ -49,7 +49,7 @@ export class Meter {
     labels: ['verdict'],
   })
   readonly bookWrites = this.#histogram('livedrop_book_write_seconds', {
-    help: 'A transaction that writes what was accepted. answer: failed ones are tried again.',
+    help: 'A transaction that writes what was accepted. answer: failed ones are tried again, fenced ones are left to the next owner.',
     labels: ['answer'],
     buckets: STORE_SECONDS,
   })

@@ -37,11 +37,13 @@ export function meteredLedger(ledger: Ledger, meter: Meter): Ledger {
 
 export function meteredBook(book: DropBook, meter: Meter, clock: Pick<Clock, 'nowMs'>): DropBook {
   return around(book, {
-    write: async (drop, entries) => {
+    write: async (drop, epoch, entries) => {
       const startedMs = performance.now()
       try {
-        const outcomes = await book.write(drop, entries)
-        meter.bookWrites.observe({ answer: 'committed' }, since(startedMs))
+        const outcomes = await book.write(drop, epoch, entries)
+        meter.bookWrites.observe({ answer: outcomes === 'fenced' ? 'fenced' : 'committed' }, since(startedMs))
+        if (outcomes === 'fenced') return outcomes
+
         const nowMs = clock.nowMs()
         for (const { atMs } of entries) meter.confirmLag.observe(Math.max(0, nowMs - atMs) / SECOND_MS)
         for (const { outcome } of outcomes) meter.outcomes.inc({ outcome })

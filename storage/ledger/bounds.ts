@@ -6,12 +6,13 @@
  */
 import { Fault } from '../../protocol/faults.ts'
 import { type Line, type LinesBounds, parseLines } from '../../protocol/lines.ts'
-import type { Claim, KeptOrder, RoomSeed } from '../../rooms/ports.ts'
+import type { Claim, Entry, KeptOrder, RoomSeed } from '../../rooms/ports.ts'
 
 export const CLAIMS_MAX = 256
 export const LOAD_MAX = 500
 export const ITEMS_MAX = 1_000
 export const OPS_MAX = 1_000
+export const COPY_MAX = 512
 
 /** Never with a bar: `released|<order id>` in the same hash must not be somebody's op id. */
 const OP_ID = /^[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}$/
@@ -24,6 +25,10 @@ export function boundLoad(orders: readonly KeptOrder[], opIds: readonly string[]
   if (orders.length > LOAD_MAX) throw new Fault('too_large', { orders: orders.length, most: LOAD_MAX })
   if (opIds.length > OPS_MAX) throw new Fault('too_large', { opIds: opIds.length, most: OPS_MAX })
   for (const opId of opIds) checkOpId(opId)
+}
+
+export function boundCopy(entries: readonly Entry[]): void {
+  if (entries.length > COPY_MAX) throw new Fault('too_large', { entries: entries.length, most: COPY_MAX })
 }
 
 export function checkOpId(opId: string): void {

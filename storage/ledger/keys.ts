@@ -19,6 +19,10 @@ export interface DropKeys {
   ops: string
   /** stream: entries under their position */
   log: string
+  /** list: what somebody remembers of it, set down when the room was gone */
+  copy: string
+  /** list: a copy that is not whole yet */
+  copying: string
   /** string: the node that may try to run the room */
   lease: string
 }
@@ -39,6 +43,8 @@ export function keysUnder(prefix: string): (drop: DropId) => DropKeys {
       buyers: `${tagged}buyers`,
       ops: `${tagged}ops`,
       log: `${tagged}log`,
+      copy: `${tagged}copy`,
+      copying: `${tagged}copying`,
       lease: `${tagged}lease`,
     }
   }

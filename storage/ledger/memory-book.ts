@@ -7,7 +7,7 @@ import { Fault } from '../../protocol/faults.ts'
 import type { OrderId, Sku, UserId } from '../../protocol/ids.ts'
 import { type Line, type LinesText, parseLines, unitsOf } from '../../protocol/lines.ts'
 import { comparePositions, ORIGIN, type Position } from '../../protocol/position.ts'
-import type { Claim, ClaimResult, Entry, Fence, Refused, RoomState } from '../../rooms/ports.ts'
+import type { Claim, ClaimResult, Copied, Entry, Fence, Refused, RoomState } from '../../rooms/ports.ts'
 
 type Room = Omit<RoomState, 'nowMs' | 'items'> & { stock: Map<Sku, { left: number; limit: number | null }> }
 
@@ -22,10 +22,22 @@ export interface Book {
   log: Entry[]
   /** Stays when entries are trimmed, as a stream's last id does. */
   lastLogged: Position
+  /** What somebody remembers of the drop, set down when the room was gone. */
+  copy: Copy | undefined
+  /** One that is not whole yet. */
+  copying: Copy | undefined
+}
+
+interface Copy {
+  of: Copied
+  pages: Entry[][]
 }
 
 export function emptyBook(): Book {
-  return { room: undefined, answers: new Map(), units: new Map(), ops: new Map(), log: [], lastLogged: ORIGIN }
+  return {
+    ...{ room: undefined, answers: new Map(), units: new Map(), ops: new Map(), log: [], lastLogged: ORIGIN },
+    ...{ copy: undefined, copying: undefined },
+  }
 }
 
 export function refusal(room: Room, fence: Fence): Refused | undefined {

@@ -5,6 +5,7 @@
  * between, which is what "a script runs alone" means here. `wipe`, `image` and `restore` are the ways in which a real
  * Redis loses what it said: all of it, or its last moments after a failover.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { Fault } from '../../protocol/faults.ts'
 import type { DropId, NodeId, OrderId, Sku } from '../../protocol/ids.ts'
 import { type Line, OF_A_RESTOCK, parseLines, unitsOf } from '../../protocol/lines.ts'
@@ -14,6 +15,8 @@ import type {
   Adjustment,
   BatchAnswer,
   Claim,
+  Copied,
+  CopyAnswer,
   Entry,
   Fence,
   KeptOrder,
@@ -23,7 +26,7 @@ import type {
   RoomState,
 } from '../../rooms/ports.ts'
 import { type LeasesImage, MemoryLeases } from '../leases/memory-leases.ts'
-import { boundClaims, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
+import { boundClaims, boundCopy, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
 import {
   append,
   type Book,
@@ -138,11 +141,11 @@ export class MemoryLedger implements Ledger {
 
   async clear(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
     checkEpoch(epoch)
-    const { room, log, lastLogged } = this.#book(drop)
+    const { room, log, lastLogged, copy, copying } = this.#book(drop)
     if (room !== undefined && room.epoch >= epoch) return { answer: 'fenced', epoch: room.epoch }
     if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
 
-    this.#books.set(drop, { ...emptyBook(), log, lastLogged })
+    this.#books.set(drop, { ...emptyBook(), log, lastLogged, copy, copying })
     return { answer: 'opened' }
   }
 
@@ -188,7 +191,35 @@ export class MemoryLedger implements Ledger {
     const { phase, opensAtMs, closesAtMs, limitPerBuyer, items } = seed
     const stock = new Map(items.map(({ sku, left, limit }) => [sku, { left, limit }]))
     book.room = { epoch, seq: 0, batch: 0, phase, opensAtMs, closesAtMs, limitPerBuyer, stock }
+    Object.assign(book, { copy: undefined, copying: undefined })
     return { answer: 'opened' }
+  }
+
+  async copy(drop: DropId, of: Copied, page: number, entries: readonly Entry[]): Promise<CopyAnswer> {
+    checkEpoch(of.position.epoch)
+    boundCopy(entries)
+    const book = this.#book(drop)
+    const { room } = book
+    if (room !== undefined && room.epoch > of.position.epoch) return { answer: 'fenced', epoch: room.epoch }
+    if (book.copy !== undefined && !isOlder(book.copy.of, of)) return { answer: 'copied' }
+
+    const before = page === 0 ? { of, pages: [] } : book.copying
+    if (before === undefined || !isDeepStrictEqual(before.of, of) || before.pages.length !== page) {
+      return { answer: 'forgotten' }
+    }
+    book.copying = { of, pages: structuredClone([...before.pages, [...entries]]) }
+    if (book.copying.pages.length < of.pages) return { answer: 'goes_on' }
+
+    Object.assign(book, { copy: book.copying, copying: undefined })
+    return { answer: 'copied' }
+  }
+
+  async copied(drop: DropId): Promise<Copied | undefined> {
+    return structuredClone(this.#book(drop).copy?.of)
+  }
+
+  async copiedPage(drop: DropId, page: number): Promise<Entry[] | undefined> {
+    return structuredClone(this.#book(drop).copy?.pages[page])
   }
 
   async read(drop: DropId): Promise<RoomState | undefined> {
@@ -240,6 +271,10 @@ export class MemoryLedger implements Ledger {
     this.#books.set(drop, book)
     return book
   }
+}
+
+function isOlder(one: Copied, other: Copied): boolean {
+  return (comparePositions(one.position, other.position) || one.pages - other.pages) < 0
 }
 
 function linesOf(adjustment: Adjustment): Line[] {

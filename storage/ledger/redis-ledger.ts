@@ -13,6 +13,8 @@ import type {
   Adjustment,
   BatchAnswer,
   Claim,
+  Copied,
+  CopyAnswer,
   Entry,
   Fence,
   KeptOrder,
@@ -22,11 +24,18 @@ import type {
   RoomState,
 } from '../../rooms/ports.ts'
 import { type RedisConnection, readTimeMs } from '../redis.ts'
-import { boundClaims, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
+import { boundClaims, boundCopy, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
 import { type DropKeys, keysUnder } from './keys.ts'
-import { readEntry } from './log-entry.ts'
+import { readEntries, readEntry, writeEntry } from './log-entry.ts'
 import { readRoomHash, writeRoomHash } from './room-hash.ts'
-import { positionOf, readAdjustAnswer, readBatchAnswer, readOpenAnswer } from './script-answers.ts'
+import {
+  positionOf,
+  readAdjustAnswer,
+  readBatchAnswer,
+  readCopyAnswer,
+  readCopyHead,
+  readOpenAnswer,
+} from './script-answers.ts'
 import { type LedgerScripts, readLedgerScripts } from './scripts.ts'
 
 export class RedisLedger implements Ledger {
@@ -104,10 +113,36 @@ export class RedisLedger implements Ledger {
   ): Promise<OpenAnswer> {
     checkEpoch(epoch)
     checkSeed(seed)
-    const { room, answers, lease } = this.#keysOf(drop)
+    const { room, answers, copy, copying, lease } = this.#keysOf(drop)
 
+    const keys = [room, answers, copy, copying, lease]
     const args = [epoch, owner, marks.length, ...marks, ...writeRoomHash(seed)]
-    return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, [room, answers, lease], args))
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, keys, args))
+  }
+
+  async copy(drop: DropId, of: Copied, page: number, entries: readonly Entry[]): Promise<CopyAnswer> {
+    const { position, batch, pages } = of
+    checkEpoch(position.epoch)
+    boundCopy(entries)
+    const { room, copy, copying } = this.#keysOf(drop)
+
+    const args = [position.epoch, position.seq, batch, pages, page, JSON.stringify(entries.map(writeEntry))]
+    return readCopyAnswer(await this.#redis.run(this.#scripts.roomCopy, [room, copy, copying], args))
+  }
+
+  async copied(drop: DropId): Promise<Copied | undefined> {
+    const { copy } = this.#keysOf(drop)
+    const head = await this.#redis.call((redis) => redis.lindex(copy, 0))
+
+    return head === null ? undefined : readCopyHead(head)
+  }
+
+  async copiedPage(drop: DropId, page: number): Promise<Entry[] | undefined> {
+    const { copy } = this.#keysOf(drop)
+    // The head comes first.
+    const found = await this.#redis.call((redis) => redis.lindex(copy, page + 1))
+
+    return found === null ? undefined : readEntries(found)
   }
 
   async read(drop: DropId): Promise<RoomState | undefined> {

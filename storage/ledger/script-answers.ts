@@ -8,7 +8,16 @@ import { Fault } from '../../protocol/faults.ts'
 import type { Sku } from '../../protocol/ids.ts'
 import { type Position, parsePosition } from '../../protocol/position.ts'
 import { PHASES, type Phase } from '../../protocol/verdicts.ts'
-import type { AdjustAnswer, BatchAnswer, ClaimResult, Fence, OpenAnswer, Refused } from '../../rooms/ports.ts'
+import type {
+  AdjustAnswer,
+  BatchAnswer,
+  ClaimResult,
+  Copied,
+  CopyAnswer,
+  Fence,
+  OpenAnswer,
+  Refused,
+} from '../../rooms/ports.ts'
 
 export function readBatchAnswer(reply: unknown, fence: Fence, claims: number): BatchAnswer {
   const [answer, seq, now, phase, opensAt, left, verdicts] = listOf(reply)
@@ -94,6 +103,27 @@ export function readOpenAnswer(reply: unknown): OpenAnswer {
       return { answer, epoch: numberOf(epoch) }
   }
   throw corrupt('open', answer)
+}
+
+export function readCopyAnswer(reply: unknown): CopyAnswer {
+  const [answer, epoch] = listOf(reply)
+  switch (answer) {
+    case 'copied':
+    case 'goes_on':
+    case 'forgotten':
+      return { answer }
+    case 'fenced':
+      return { answer, epoch: numberOf(epoch) }
+  }
+  throw corrupt('copy', answer)
+}
+
+export function readCopyHead(head: string): Copied {
+  const [epoch, seq, batch, pages] = head.split(' ').map(numberOf)
+  if (epoch === undefined || seq === undefined || batch === undefined || pages === undefined) {
+    throw corrupt('copy', head)
+  }
+  return { position: { epoch, seq }, batch, pages }
 }
 
 function readRefused(answer: unknown, detail: unknown, batch: unknown): Refused | undefined {

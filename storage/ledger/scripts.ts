@@ -10,6 +10,7 @@ export function readLedgerScripts() {
     roomAdjust: script('room_adjust'),
     roomAdopt: script('room_adopt'),
     roomClear: script('room_clear'),
+    roomCopy: script('room_copy'),
     roomLoad: script('room_load'),
     roomRebuild: script('room_rebuild'),
   }

@@ -192,9 +192,11 @@ export class MemoryDropBook implements DropBook, StockBook, PlanBook {
     })
   }
 
-  async write(drop: DropId, entries: readonly Entry[]): Promise<WriteOutcome[]> {
+  async write(drop: DropId, epoch: number, entries: readonly Entry[]): Promise<WriteOutcome[] | 'fenced'> {
     return this.#answer('write', drop, () => {
       const it = this.#drop(drop)
+      if (it.epoch > epoch) return 'fenced'
+
       const confirmed: OutboxMessage = { kind: 'order_confirmed', orders: [] }
       const revoked: OutboxMessage = { kind: 'order_revoked', orders: [] }
 

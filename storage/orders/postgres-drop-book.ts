@@ -1,9 +1,9 @@
 /**
  * The drop book in Postgres: who may run a drop, and what has become of its orders.
  *
- * The thinking is in SQL (migrations/0002-write-entries.sql), because a batch must be judged and written under one lock
- * in one round trip; this file only turns entries into arrays and words into outcomes. Arrays, and not 512 rows of
- * parameters, so that it is one statement shape that is planned once.
+ * The thinking is in SQL (migrations/0002-write-entries.sql, 0025-fence-writers.sql), because a batch must be judged and
+ * written under one lock in one round trip; this file only turns entries into arrays and words into outcomes. Arrays, and
+ * not 512 rows of parameters, so that it is one statement shape that is planned once.
  */
 import { Fault } from '../../protocol/faults.ts'
 import type { CreatorId, DropId, NodeId, OrderId, Sku, UserId } from '../../protocol/ids.ts'
@@ -100,16 +100,17 @@ export class PostgresDropBook implements DropBook {
     }))
   }
 
-  async write(drop: DropId, entries: readonly Entry[]): Promise<WriteOutcome[]> {
+  async write(drop: DropId, epoch: number, entries: readonly Entry[]): Promise<WriteOutcome[] | 'fenced'> {
     if (entries.length === 0) return []
     if (entries.length > WRITE_ENTRIES_MAX) throw new RangeError(`${entries.length} entries in one batch`)
 
     const batch = new Batch(entries)
     const sql = this.#sql
-    const [row] = await answered(sql<{ words: string[] }[]>`
-      select write_entries(${drop}, ${batch.last.epoch}, ${batch.last.seq},
+    const [row] = await answered(sql<{ words: string[] | null }[]>`
+      select write_entries_as(${epoch}, ${drop}, ${batch.last.epoch}, ${batch.last.seq},
         ${batch.ids}, ${batch.buyers}, ${batch.keys}, ${batch.epochs}, ${batch.seqs}, ${batch.atMs},
         ${batch.lineOrders}, ${batch.lineSkus}, ${batch.lineQtys}, ${sql.json(batch.changes)}) as words`)
+    if (row?.words === null) return 'fenced'
     if (batch.changes.some(({ phase }) => phase !== null)) this.#phaseWritten()
     return batch.outcomes(row?.words ?? [])
   }

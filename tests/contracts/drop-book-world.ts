@@ -77,8 +77,11 @@ export function restocked(opId: string, position: Position, wants: Record<string
   return { kind: 'restock', opId, lines: lines(wants), position, atMs: 1_800_000_000_000 + position.seq }
 }
 
-export const words = (outcomes: readonly WriteOutcome[]): string[] =>
-  outcomes.map((one) => (one.outcome === 'revoked' ? `revoked ${one.reason}` : one.outcome))
+export function words(outcomes: readonly WriteOutcome[] | 'fenced'): string[] {
+  if (outcomes === 'fenced') return ['fenced']
+
+  return outcomes.map((one) => (one.outcome === 'revoked' ? `revoked ${one.reason}` : one.outcome))
+}
 
 /** All pages, and how many there were. */
 export async function allKept(

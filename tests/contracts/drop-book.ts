@@ -13,7 +13,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
     it('[P1] confirms what fits, and counts its units', async () => {
       const { drop } = await world.plan({ stock: { shoe: 10 } })
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 1, [
         order(drop, 'ana', at(1, 1), { shoe: 2 }),
         order(drop, 'ben', at(1, 2)),
       ])
@@ -28,7 +28,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
     it('[P1] answers an empty batch with nothing', async () => {
       const { drop } = await world.plan()
 
-      expect(await world.book.write(drop, [])).toEqual([])
+      expect(await world.book.write(drop, 1, [])).toEqual([])
     })
 
     it('[P2] changes nothing when a batch is written again', async () => {
@@ -40,9 +40,9 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
         order(drop, 'ben', at(1, 4), { shoe: 2 }),
       ]
 
-      const first = await world.book.write(drop, batch)
+      const first = await world.book.write(drop, 1, batch)
       const before = await world.read(drop)
-      const again = await world.book.write(drop, batch)
+      const again = await world.book.write(drop, 1, batch)
 
       expect(words(first)).toEqual(['applied', 'confirmed', 'revoked limit', 'revoked total'])
       expect(words(again)).toEqual(['duplicate', 'duplicate', 'revoked limit', 'revoked total'])
@@ -52,7 +52,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
     it('[P2] takes an order once when a batch holds it twice', async () => {
       const { drop } = await world.plan()
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 1, [
         order(drop, 'ana', at(1, 1), { shoe: 2 }),
         order(drop, 'ana', at(1, 1), { shoe: 2 }),
         order(drop, 'ana', at(1, 2), { shoe: 2 }),
@@ -65,7 +65,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
     it('[P4] revokes the order that passes the total, and confirms the rest of its batch', async () => {
       const { drop } = await world.plan({ stock: { shoe: 3 } })
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 1, [
         order(drop, 'ana', at(1, 1), { shoe: 2 }),
         order(drop, 'ben', at(1, 2), { shoe: 2 }),
         order(drop, 'cem', at(1, 3), { shoe: 1 }),
@@ -80,7 +80,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
     it('[P4] revokes an order for something that the drop does not sell', async () => {
       const { drop } = await world.plan()
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 1, [
         order(drop, 'ana', at(1, 1), { hat: 1 }),
         order(drop, 'ben', at(1, 2)),
       ])
@@ -91,9 +91,9 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
 
     it('[P5] holds a buyer to the limit of an item, over batches and within one', async () => {
       const { drop } = await world.plan({ stock: { shoe: 10, hat: 10 }, limits: { shoe: 2 } })
-      await world.book.write(drop, [order(drop, 'ana', at(1, 1), { shoe: 1 })])
+      await world.book.write(drop, 1, [order(drop, 'ana', at(1, 1), { shoe: 1 })])
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 1, [
         order(drop, 'ana', at(1, 2), { shoe: 1 }, 'k2'),
         order(drop, 'ana', at(1, 3), { shoe: 1 }, 'k3'),
         order(drop, 'ana', at(1, 4), { hat: 9 }, 'k4'),
@@ -108,7 +108,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
     it('[P5] holds a buyer to the limit of the drop, over all its items', async () => {
       const { drop } = await world.plan({ stock: { shoe: 10, hat: 10 }, limit: 3 })
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 1, [
         order(drop, 'ana', at(1, 1), { shoe: 1, hat: 1 }),
         order(drop, 'ana', at(1, 2), { hat: 2 }, 'k2'),
         order(drop, 'ana', at(1, 3), { shoe: 1 }, 'k3'),
@@ -121,7 +121,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
     it('[P5] says total rather than limit when both are passed, so that no unit goes back that never was', async () => {
       const { drop } = await world.plan({ stock: { shoe: 1 }, limit: 1 })
 
-      const outcomes = await world.book.write(drop, [order(drop, 'ana', at(1, 1), { shoe: 2 })])
+      const outcomes = await world.book.write(drop, 1, [order(drop, 'ana', at(1, 1), { shoe: 2 })])
 
       expect(outcomes).toEqual([{ outcome: 'revoked', reason: 'total', returns: false }])
     })
@@ -129,7 +129,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
     it('[P6] takes all lines of an order or none', async () => {
       const { drop } = await world.plan({ stock: { shoe: 5, hat: 1 } })
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 1, [
         order(drop, 'ana', at(1, 1), { shoe: 1, hat: 1 }),
         order(drop, 'ben', at(1, 2), { shoe: 1, hat: 1 }),
         order(drop, 'cem', at(1, 3), { shoe: 4 }),
@@ -143,13 +143,13 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const { drop } = await world.plan()
       const impostor = { ...order(drop, 'ana', at(1, 2)), orderId: ask(drop, 'somebody').orderId }
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 1, [
         order(drop, 'ana', at(1, 1)),
         impostor,
         order(drop, 'ben', at(1, 3)),
       ])
       const before = await world.read(drop)
-      const again = await world.book.write(drop, [impostor])
+      const again = await world.book.write(drop, 1, [impostor])
 
       expect(words(outcomes)).toEqual(['confirmed', 'revoked key', 'confirmed'])
       expect(words(again)).toEqual(['revoked key'])
@@ -160,12 +160,12 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
 
     it('[P8] never sets the watermark back', async () => {
       const { drop } = await world.plan()
-      await world.book.write(drop, [order(drop, 'ana', at(2, 7))])
+      await world.book.write(drop, 1, [order(drop, 'ana', at(2, 7))])
 
-      await world.book.write(drop, [order(drop, 'ben', at(1, 90))])
+      await world.book.write(drop, 1, [order(drop, 'ben', at(1, 90))])
       expect((await world.read(drop)).watermark).toEqual(at(2, 7))
 
-      await world.book.write(drop, [order(drop, 'cem', at(3, 1))])
+      await world.book.write(drop, 1, [order(drop, 'cem', at(3, 1))])
       expect((await world.read(drop)).watermark).toEqual(at(3, 1))
     })
 
@@ -173,9 +173,9 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const { drop } = await world.plan({ stock: { shoe: 2 } })
       const [ana, ben, cem] = [order(drop, 'ana', at(1, 1)), order(drop, 'ben', at(1, 2)), order(drop, 'cem', at(1, 3))]
 
-      await world.book.write(drop, [ana])
-      await world.book.write(drop, [ana, ben, cem])
-      await world.book.write(drop, [ana, ben, cem])
+      await world.book.write(drop, 1, [ana])
+      await world.book.write(drop, 1, [ana, ben, cem])
+      await world.book.write(drop, 1, [ana, ben, cem])
 
       expect((await world.read(drop)).told).toEqual(
         [
@@ -190,7 +190,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const { drop } = await world.plan()
       const unknown = ask(drop, 'x').buyer as unknown as typeof drop
 
-      await expect(world.book.write(unknown, [order(unknown, 'ana', at(1, 1))])).rejects.toMatchObject({
+      await expect(world.book.write(unknown, 1, [order(unknown, 'ana', at(1, 1))])).rejects.toMatchObject({
         code: 'not_found',
       })
       expect(await world.book.take(unknown, NODE_A)).toBeUndefined()
@@ -215,7 +215,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
         minEpoch: 0,
         creator,
       })
-      await world.book.write(drop, [order(drop, 'ana', at(1, 1))])
+      await world.book.write(drop, 1, [order(drop, 'ana', at(1, 1))])
       expect(await world.book.take(drop, NODE_B)).toEqual({
         lowStockAt: null,
         epoch: 2,
@@ -259,11 +259,11 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const { drop } = await world.plan()
       await world.book.take(drop, NODE_A)
       const early = order(drop, 'ana', at(1, 1))
-      await world.book.write(drop, [early])
+      await world.book.write(drop, 1, [early])
       await world.book.take(drop, NODE_B)
       await world.book.fence(drop, 2)
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 2, [
         order(drop, 'ben', at(1, 2)),
         phase('paused', at(1, 3)),
         order(drop, 'cem', at(2, 1)),
@@ -274,7 +274,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       expect(written.sold).toEqual({ shoe: 2 })
       expect(written.phase).toBe('open')
       // A stale order leaves no trace, so that it can be placed anew under its own key.
-      expect(words(await world.book.write(drop, [order(drop, 'ben', at(2, 2))]))).toEqual(['confirmed'])
+      expect(words(await world.book.write(drop, 2, [order(drop, 'ben', at(2, 2))]))).toEqual(['confirmed'])
     })
 
     it('[P3] takes a stale order and the same order placed anew in one batch', async () => {
@@ -283,7 +283,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       await world.book.take(drop, NODE_A)
       await world.book.fence(drop, 2)
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 2, [
         order(drop, 'ana', at(1, 5), { shoe: 2 }),
         order(drop, 'ana', at(2, 1), { shoe: 2 }),
       ])
@@ -298,17 +298,42 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const { drop } = await world.plan({ stock: { shoe: 1 } })
       await world.book.take(drop, NODE_A)
       const [ana, ben] = [order(drop, 'ana', at(1, 1)), order(drop, 'ben', at(1, 2))]
-      await world.book.write(drop, [ana, ben])
+      await world.book.write(drop, 1, [ana, ben])
       await world.book.take(drop, NODE_B)
       await world.book.fence(drop, 2)
 
-      expect(words(await world.book.write(drop, [ana, ben]))).toEqual(['duplicate', 'revoked total'])
+      expect(words(await world.book.write(drop, 2, [ana, ben]))).toEqual(['duplicate', 'revoked total'])
+    })
+
+    it('[P29] takes nothing from whoever is not the latest owner, whatever it is and whichever epoch it is of', async () => {
+      const { drop } = await world.plan()
+      await world.book.take(drop, NODE_A)
+      const ana = order(drop, 'ana', at(1, 1))
+      await world.book.write(drop, 1, [ana])
+      await world.book.take(drop, NODE_B)
+      const before = await world.read(drop)
+      const late = [ana, order(drop, 'ben', at(1, 2)), phase('paused', at(1, 3)), order(drop, 'cem', at(2, 1))]
+
+      expect(await world.book.write(drop, 1, late)).toBe('fenced')
+      expect(await world.book.write(drop, 1, late.slice(0, 1))).toBe('fenced')
+      expect(await world.read(drop)).toEqual(before)
+    })
+
+    it('[P29] takes the entries of earlier owners from the latest one', async () => {
+      const { drop } = await world.plan()
+      await world.book.take(drop, NODE_A)
+      const taken = await world.book.take(drop, NODE_B)
+      const left = [order(drop, 'ana', at(1, 1)), phase('paused', at(1, 2))]
+
+      expect(taken).toMatchObject({ watermark: at(0, 0), minEpoch: 0 })
+      expect(words(await world.book.write(drop, 2, left))).toEqual(['confirmed', 'applied'])
+      expect(await world.read(drop)).toMatchObject({ phase: 'paused', watermark: at(1, 2), sold: { shoe: 1 } })
     })
 
     it('[P10] fences only for the latest epoch, and says what is left', async () => {
       const { drop } = await world.plan({ stock: { shoe: 5, hat: 2 }, limits: { hat: 1 }, limit: 4, opensAtMs: 1_000 })
       await world.book.take(drop, NODE_A)
-      await world.book.write(drop, [order(drop, 'ana', at(1, 1), { shoe: 2, hat: 1 })])
+      await world.book.write(drop, 1, [order(drop, 'ana', at(1, 1), { shoe: 2, hat: 1 })])
       await world.book.take(drop, NODE_B)
 
       expect(await world.book.fence(drop, 1)).toBeUndefined()
@@ -333,7 +358,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       await world.restock(drop, 'restock-1', 'shoe', 4)
 
       const fenced = await world.book.fence(drop, 1)
-      const outcomes = await world.book.write(drop, [restocked('restock-1', at(1, 1), { shoe: 4 })])
+      const outcomes = await world.book.write(drop, 1, [restocked('restock-1', at(1, 1), { shoe: 4 })])
 
       expect(fenced?.seed.items).toEqual([{ sku: 'shoe', left: 5, limit: null }])
       expect(fenced?.opIds).toEqual(['restock-1'])
@@ -345,7 +370,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const { drop } = await world.plan({ stock: { shoe: 5 }, limit: 1 })
       await world.book.take(drop, NODE_A)
       const [first, over] = [order(drop, 'ana', at(1, 1)), order(drop, 'ana', at(1, 2), { shoe: 1 }, 'k2')]
-      await world.book.write(drop, [first, over])
+      await world.book.write(drop, 1, [first, over])
 
       const fenced = await world.book.fence(drop, 1)
 
@@ -358,6 +383,7 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const names = ['ana', 'ben', 'cem', 'dia', 'eli', 'fay', 'gus']
       await world.book.write(
         drop,
+        1,
         names.map((name, n) => order(drop, name, at(1, n + 1), { shoe: 1, ...(n < 5 ? { hat: 1 } : {}) })),
       )
 
@@ -386,10 +412,10 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
     it('[P12] tells the start once, however often the drop opens', async () => {
       const { drop } = await world.plan({ phase: 'scheduled' })
 
-      await world.book.write(drop, [phase('open', at(1, 1), 'open-1')])
-      await world.book.write(drop, [phase('open', at(1, 1), 'open-1')])
-      await world.book.write(drop, [phase('paused', at(1, 2), 'pause-1'), phase('open', at(1, 3), 'open-2')])
-      await world.book.write(drop, [phase('closed', at(1, 4), 'close-1')])
+      await world.book.write(drop, 1, [phase('open', at(1, 1), 'open-1')])
+      await world.book.write(drop, 1, [phase('open', at(1, 1), 'open-1')])
+      await world.book.write(drop, 1, [phase('paused', at(1, 2), 'pause-1'), phase('open', at(1, 3), 'open-2')])
+      await world.book.write(drop, 1, [phase('closed', at(1, 4), 'close-1')])
 
       const written = await world.read(drop)
       expect(written.phase).toBe('closed')
@@ -408,18 +434,18 @@ export function dropBookContract(name: string, makeWorld: () => Promise<DropBook
       const { drop } = await world.plan({ phase: 'scheduled' })
 
       const outcomes = [
-        ...(await world.book.write(drop, [phase('paused', at(1, 5))])),
-        ...(await world.book.write(drop, [phase('open', at(1, 2))])),
+        ...words(await world.book.write(drop, 1, [phase('paused', at(1, 5))])),
+        ...words(await world.book.write(drop, 1, [phase('open', at(1, 2))])),
       ]
 
-      expect(words(outcomes)).toEqual(['applied', 'applied'])
+      expect(outcomes).toEqual(['applied', 'applied'])
       expect(await world.read(drop)).toMatchObject({ phase: 'paused', events: ['drop_started'] })
     })
 
     it('[P12] moves the opening forward when the creator opens by hand', async () => {
       const { drop } = await world.plan({ phase: 'scheduled', opensAtMs: 1_900_000_000_000 })
 
-      await world.book.write(drop, [phase('open', at(1, 1))])
+      await world.book.write(drop, 1, [phase('open', at(1, 1))])
 
       expect((await world.read(drop)).opensAtMs).toBe(1_800_000_000_001)
     })

@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Fault } from '../../protocol/faults.ts'
-import type { Claim, KeptOrder } from '../../rooms/ports.ts'
+import type { Claim, Entry, KeptOrder } from '../../rooms/ports.ts'
 import {
   ask,
   buyer,
@@ -23,6 +23,11 @@ import {
 const HOUR_MS = 3_600_000
 const buyers = (count: number) => Array.from({ length: count }, (_, at) => `buyer-${at}`)
 const at = (epoch: number, seq: number) => ({ epoch, seq })
+const ordersOf = (epoch: number, count: number) =>
+  Array.from(
+    { length: count },
+    (_, n): Entry => ({ kind: 'order', position: at(epoch, n + 1), atMs: 1, ...ask(`fan-${n}`) }),
+  )
 
 export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
   let world: LedgerWorld
@@ -660,6 +665,83 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       await world.ledger.rebuild(drop.drop, 2, OWNER, seed({ stock: { shoe: 1 } }))
 
       expect((await world.ledger.read(drop.drop))?.items).toEqual([{ sku: 'shoe', left: 1, limit: null }])
+    })
+
+    it('[L28] reads what was set down beside a lost room, page by page, word for word, once it is whole', async () => {
+      const drop = await openDrop(world)
+      const { ledger } = world
+      const { key, ...ana } = ask('ana')
+      const remembered: Entry[][] = [
+        [
+          { kind: 'order', position: at(1, 1), atMs: 5, key, ...ana },
+          { kind: 'phase', position: at(1, 2), atMs: 6, opId: 'a', phase: 'paused' },
+        ],
+        [
+          { kind: 'restock', position: at(1, 3), atMs: 7, opId: 'b', lines: lines({ shoe: 2 }) },
+          { kind: 'release', position: at(1, 4), atMs: 8, opId: 'c', ...ana },
+        ],
+      ]
+      const of = { position: at(1, 4), batch: 3, pages: 2 }
+      const copy = (page: number) => ledger.copy(drop.drop, of, page, remembered[page] ?? [])
+
+      expect(await ledger.copied(drop.drop)).toBeUndefined()
+      expect(await copy(0)).toEqual({ answer: 'goes_on' })
+      expect(await ledger.copied(drop.drop)).toBeUndefined()
+      expect(await copy(1)).toEqual({ answer: 'copied' })
+
+      expect(await ledger.copied(drop.drop)).toEqual(of)
+      expect(await ledger.copiedPage(drop.drop, 0)).toEqual(remembered[0])
+      expect(await ledger.copiedPage(drop.drop, 1)).toEqual(remembered[1])
+      expect(await ledger.copiedPage(drop.drop, 2)).toBeUndefined()
+      expect(await copy(0)).toEqual({ answer: 'copied' })
+    })
+
+    it('[L28] takes no page that does not follow the one before, and puts no two copies together', async () => {
+      const drop = await openDrop(world)
+      const { ledger } = world
+      const copy = (seq: number, page: number, orders = 1) =>
+        ledger.copy(drop.drop, { position: at(1, seq), batch: 1, pages: 3 }, page, ordersOf(1, orders))
+
+      expect(await copy(9, 1)).toEqual({ answer: 'forgotten' })
+      expect(await copy(9, 0)).toEqual({ answer: 'goes_on' })
+      expect(await copy(9, 2)).toEqual({ answer: 'forgotten' })
+      expect(await copy(8, 1)).toEqual({ answer: 'forgotten' })
+      expect(await ledger.copied(drop.drop)).toBeUndefined()
+      await expect(copy(9, 1, 513)).rejects.toMatchObject({ code: 'too_large' })
+      expect(await copy(9, 1, 512)).toEqual({ answer: 'goes_on' })
+    })
+
+    it('[L28] keeps the copy that has come further, from nobody of before the owner', async () => {
+      const drop = await openDrop(world)
+      const { ledger } = world
+      const copy = (epoch: number, seq: number) =>
+        ledger.copy(drop.drop, { position: at(epoch, seq), batch: 1, pages: 1 }, 0, ordersOf(epoch, 1))
+
+      for (const [epoch, seq, stands] of [
+        [1, 5, at(1, 5)],
+        [1, 4, at(1, 5)],
+        [1, 6, at(1, 6)],
+        [2, 1, at(2, 1)],
+      ] as const) {
+        expect(await copy(epoch, seq)).toEqual({ answer: 'copied' })
+        expect(await ledger.copied(drop.drop)).toMatchObject({ position: stands })
+      }
+      await ledger.adopt(drop.drop, 3, OWNER)
+      expect(await copy(2, 7)).toEqual({ answer: 'fenced', epoch: 3 })
+    })
+
+    it('[L28] forgets a copy when the room is open again, and not before', async () => {
+      const drop = await openDrop(world)
+      const { ledger } = world
+      await ledger.copy(drop.drop, { position: at(1, 1), batch: 1, pages: 1 }, 0, ordersOf(1, 1))
+
+      await ledger.clear(drop.drop, 2, OWNER)
+      await ledger.load(drop.drop, 2, OWNER, [])
+      expect(await ledger.copied(drop.drop)).toMatchObject({ pages: 1 })
+
+      await ledger.rebuild(drop.drop, 2, OWNER, seed())
+      expect(await ledger.copied(drop.drop)).toBeUndefined()
+      expect(await ledger.copiedPage(drop.drop, 0)).toBeUndefined()
     })
 
     it('[L17] never writes below what the log has: a second fence', async () => {

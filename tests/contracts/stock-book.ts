@@ -38,7 +38,7 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
         ['op-2', { kind: 'restock', lines: 'hat:3,shoe:1' }],
       ])
 
-      await world.book.write(drop, [restocked('op-1', at(1, 1), { shoe: 4 })])
+      await world.book.write(drop, 1, [restocked('op-1', at(1, 1), { shoe: 4 })])
       await world.stock.paid(drop, 'op-2')
       expect(await owed(drop)).toEqual([])
       expect((await world.read(drop)).total).toEqual({ shoe: 6, hat: 5 })
@@ -77,7 +77,7 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
     it('[E4] takes a confirmed order back: units, buyer and word, once', async () => {
       const { drop } = await world.plan({ stock: { shoe: 5, hat: 5 } })
       const [ana, ben] = [order(drop, 'ana', at(1, 1), { shoe: 2, hat: 1 }), order(drop, 'ben', at(1, 2))]
-      await world.book.write(drop, [ana, ben])
+      await world.book.write(drop, 1, [ana, ben])
 
       const first = await world.stock.cancel(ana.orderId, ana.buyer)
       const before = await world.read(drop)
@@ -97,14 +97,14 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
       expect((await owed(drop)).map((debt) => debt.adjustment)).toEqual([
         { kind: 'release', orderId: ana.orderId, buyer: ana.buyer, lines: 'hat:1,shoe:2' },
       ])
-      expect(words(await world.book.write(drop, [released(ana, 3)]))).toEqual(['applied'])
+      expect(words(await world.book.write(drop, 1, [released(ana, 3)]))).toEqual(['applied'])
       expect(await owed(drop)).toEqual([])
     })
 
     it('[E4] takes it back once, however many ask at the same time', async () => {
       const { drop } = await world.plan({ stock: { shoe: 5 } })
       const ana = order(drop, 'ana', at(1, 1), { shoe: 2 })
-      await world.book.write(drop, [ana])
+      await world.book.write(drop, 1, [ana])
 
       const said = await Promise.all([1, 2, 3, 4].map(() => world.stock.cancel(ana.orderId, ana.buyer)))
 
@@ -115,12 +115,12 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
     it('[E5] knows no order of another buyer, and takes none back of a drop that is over or that was revoked', async () => {
       const { drop } = await world.plan({ stock: { shoe: 2 } })
       const [ana, ben] = [order(drop, 'ana', at(1, 1), { shoe: 2 }), order(drop, 'ben', at(1, 2))]
-      await world.book.write(drop, [ana, ben])
+      await world.book.write(drop, 1, [ana, ben])
 
       expect(await world.stock.cancel(ana.orderId, buyer('ben'))).toBeUndefined()
       expect(await world.stock.cancel(ask(drop, 'nobody').orderId, buyer('nobody'))).toBeUndefined()
       expect(await world.stock.cancel(ben.orderId, ben.buyer)).toMatchObject({ said: 'revoked' })
-      await world.book.write(drop, [phase('closed', at(1, 3))])
+      await world.book.write(drop, 1, [phase('closed', at(1, 3))])
       expect(await world.stock.cancel(ana.orderId, ana.buyer)).toMatchObject({ said: 'over' })
       expect((await world.read(drop)).sold).toEqual({ shoe: 2 })
     })
@@ -128,10 +128,10 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
     it('[E6] keeps the key used, and lets the buyer have as many again', async () => {
       const { drop } = await world.plan({ stock: { shoe: 2 }, limit: 1 })
       const ana = order(drop, 'ana', at(1, 1))
-      await world.book.write(drop, [ana])
+      await world.book.write(drop, 1, [ana])
       await world.stock.cancel(ana.orderId, ana.buyer)
 
-      const outcomes = await world.book.write(drop, [
+      const outcomes = await world.book.write(drop, 1, [
         { ...ana, position: at(1, 2) },
         order(drop, 'ana', at(1, 3), { shoe: 1 }, 'k2'),
       ])
@@ -198,11 +198,11 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
     it('[E9] cancels the orders of a cancelled drop by batches, tells each, and owes the ledger nothing', async () => {
       const { drop } = await world.plan({ stock: { shoe: 5 } })
       const orders = ['ana', 'ben', 'cem', 'dia', 'eli', 'fay'].map((who, n) => order(drop, who, at(1, n + 1)))
-      await world.book.write(drop, orders)
+      await world.book.write(drop, 1, orders)
       expect(await world.stock.toUnwind(1_000)).not.toContain(drop)
       expect(await world.stock.unwind(drop, 2)).toBe(0)
 
-      await world.book.write(drop, [phase('cancelled', at(1, 7))])
+      await world.book.write(drop, 1, [phase('cancelled', at(1, 7))])
       expect(await world.stock.toUnwind(1_000)).toContain(drop)
       const batches = [1, 2, 3, 4, 5].map(() => world.stock.unwind(drop, 2))
 
@@ -219,7 +219,7 @@ export function stockBookContract(name: string, makeWorld: () => Promise<DropBoo
       const { drop } = await world.plan({ stock: { shoe: 5 } })
       await world.book.take(drop, NODE_A)
       const ana = order(drop, 'ana', at(1, 1), { shoe: 2 })
-      await world.book.write(drop, [ana])
+      await world.book.write(drop, 1, [ana])
       await world.stock.restock(drop, 'op-1', more('shoe', 3))
       await world.stock.cancel(ana.orderId, ana.buyer)
 

@@ -109,7 +109,7 @@ const bodies = [
     { verdict: 'pending', retryAfterMs: 5 },
   ]),
   ...writeSurrendered(drop, nodeOf('n'), {
-    journal: [entry, { ...entry, kind: 'phase', opId: 'o', phase: 'open' }],
+    journal: [() => [entry, { ...entry, kind: 'phase', opId: 'o', phase: 'open' }]],
     position,
     batch: 3,
   }),

@@ -97,11 +97,15 @@ const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
     RedisLedger.prototype.entries = async () => []
   },
 
+  no_copy() {
+    RedisLedger.prototype.copied = async () => undefined
+  },
+
   no_retry() {
     const { write } = PostgresDropBook.prototype
-    PostgresDropBook.prototype.write = async function (this: PostgresDropBook, drop, entries) {
+    PostgresDropBook.prototype.write = async function (this: PostgresDropBook, drop, epoch, entries) {
       const hoped = entries.map(() => ({ outcome: 'applied' as const }))
-      return write.call(this, drop, entries).catch(() => hoped)
+      return write.call(this, drop, epoch, entries).catch(() => hoped)
     }
   },
 

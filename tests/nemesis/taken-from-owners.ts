@@ -52,8 +52,8 @@ export const FROM_OWNERS = {
     const untold = new Map<string, () => void>()
     const placeOf = (drop: DropId, position: Position) => `${drop} ${formatPosition(position)}`
     const { write } = PostgresDropBook.prototype
-    PostgresDropBook.prototype.write = async function (this: PostgresDropBook, drop, entries) {
-      const outcomes = await write.call(this, drop, entries)
+    PostgresDropBook.prototype.write = async function (this: PostgresDropBook, drop, epoch, entries) {
+      const outcomes = await write.call(this, drop, epoch, entries)
       for (const { position } of entries) {
         untold.get(placeOf(drop, position))?.()
         untold.delete(placeOf(drop, position))

@@ -6,16 +6,57 @@ import type { DropBook, Fence, Ledger, RoomState, Surrendered } from '../../room
 import type { MemoryLedger } from '../../storage/ledger/memory-ledger.ts'
 import type { MemoryDropBook } from '../../storage/orders/memory-drop-book.ts'
 
-export const CONTROLS = ['no_journal', 'no_prev_seq', 'no_chain', 'epoch_in_redis', 'no_min_epoch'] as const
+export const CONTROLS = [
+  'no_journal',
+  'no_copy',
+  'no_prev_seq',
+  'no_chain',
+  'epoch_in_redis',
+  'no_writer_epoch',
+  'no_fence',
+] as const
 export type ControlName = (typeof CONTROLS)[number]
+
+export function ledgerUnder(control: ControlName | undefined, ledger: MemoryLedger): Ledger {
+  switch (control) {
+    // Without the first of the two places the second would hide it.
+    case 'no_journal':
+    case 'no_copy':
+      return withoutCopy(ledger)
+    case 'no_prev_seq':
+      return withoutPrevSeq(ledger)
+    case 'no_chain':
+      return withoutChain(ledger)
+    default:
+      return ledger
+  }
+}
+
+export function bookUnder(control: ControlName | undefined, book: MemoryDropBook, ledger: MemoryLedger): DropBook {
+  switch (control) {
+    case 'epoch_in_redis':
+      return epochInRedis(book, ledger)
+    case 'no_writer_epoch':
+      return withoutWriterEpoch(book)
+    case 'no_fence':
+      return withoutFence(book)
+    default:
+      return book
+  }
+}
 
 /** A node that takes over hears of no other node's journal. */
 export function withoutJournal(surrendered: Surrendered): Surrendered {
   return { ...surrendered, journal: [], position: ORIGIN, batch: 0 }
 }
 
+/** Nobody reads what an owner that is gone has set down. */
+function withoutCopy(ledger: MemoryLedger): Ledger {
+  return replacing<Ledger>(ledger, { copied: async () => undefined })
+}
+
 /** The ledger takes whatever it has, seq and call, for what the caller has seen. */
-export function withoutPrevSeq(ledger: MemoryLedger): Ledger {
+function withoutPrevSeq(ledger: MemoryLedger): Ledger {
   const trusting = (fence: Fence, room: RoomState | undefined): Fence => {
     return { ...fence, prevSeq: room?.seq ?? fence.prevSeq, prevBatch: room?.batch ?? fence.prevBatch }
   }
@@ -27,7 +68,7 @@ export function withoutPrevSeq(ledger: MemoryLedger): Ledger {
 }
 
 /** Calls have no numbers: what has the caller's seq is taken for the caller's history. */
-export function withoutChain(ledger: MemoryLedger): Ledger {
+function withoutChain(ledger: MemoryLedger): Ledger {
   // One number for all of them, so that none is ever behind; who is behind by seq finds that out when it reads.
   const same = { batch: Number.MAX_SAFE_INTEGER }
   const trusting = (fence: Fence, room: RoomState | undefined): Fence => ({ ...fence, prevBatch: room?.batch ?? 0 })
@@ -48,7 +89,7 @@ export function withoutChain(ledger: MemoryLedger): Ledger {
 }
 
 /** The epoch is one more than Redis has, so it begins again when Redis forgets. */
-export function epochInRedis(book: MemoryDropBook, ledger: MemoryLedger): DropBook {
+function epochInRedis(book: MemoryDropBook, ledger: MemoryLedger): DropBook {
   return replacing<DropBook>(book, {
     take: async (drop, node) => {
       const room = await ledger.read(drop)
@@ -62,9 +103,16 @@ export function epochInRedis(book: MemoryDropBook, ledger: MemoryLedger): DropBo
   })
 }
 
-/** A rebuild reads the totals, but late entries of before it are written all the same. */
-export function withoutMinEpoch(book: MemoryDropBook): DropBook {
+/** Whoever was an owner once writes for ever. */
+function withoutWriterEpoch(book: MemoryDropBook): DropBook {
   return replacing<DropBook>(book, {
+    write: (drop, _epoch, entries) => book.write(drop, Number.MAX_SAFE_INTEGER, entries),
+  })
+}
+
+/** A rebuild reads the totals, but late entries of before it are written all the same, by whoever has them. */
+function withoutFence(book: MemoryDropBook): DropBook {
+  return replacing<DropBook>(withoutWriterEpoch(book), {
     fence: async (drop, epoch) => {
       const fenced = await book.fence(drop, epoch)
       Object.assign(book.read(drop), { minEpoch: 0 })

@@ -10,12 +10,14 @@ import { MemoryBus } from '../../bus/memory-bus.ts'
 import { listenSettled } from '../../bus/news-listener.ts'
 import type { DropId, NodeId } from '../../protocol/ids.ts'
 import { Agenda } from '../../rooms/agenda.ts'
+import { type DebtBook, Debts } from '../../rooms/debts.ts'
 import { Directory } from '../../rooms/directory.ts'
 import type { Leases, Log, RollCall, Settled } from '../../rooms/ports.ts'
 import { Reach } from '../../rooms/reach.ts'
 import { ROOM_LIMITS } from '../../rooms/room.ts'
 import { Router } from '../../rooms/router.ts'
 import { withoutJournal } from './controls.ts'
+import { Dice } from './dice.ts'
 import { GatedBus } from './gated-bus.ts'
 import { type Server, ServerLink } from './server-link.ts'
 import { ProcessTime } from './virtual-time.ts'
@@ -37,13 +39,14 @@ export class SimulatedNode {
   leaving = false
   readonly #members: Members
   readonly #agenda: Agenda
+  readonly #debts: Debts
   readonly #reach: Reach
   readonly #ears: Subscription[]
 
   constructor(world: SimulatedWorld, node: NodeId) {
-    const { time, dice, names, history } = world
+    const { time, names, history } = world
     this.node = node
-    this.process = new ProcessTime(time, dice.between(-SKEW_MS, SKEW_MS))
+    this.process = new ProcessTime(time, world.dice.between(-SKEW_MS, SKEW_MS))
     const clock = this.process
     const log = logInto(world, node)
     this.bus = new MemoryBus(world.network, log)
@@ -51,7 +54,7 @@ export class SimulatedNode {
     this.#members = new Members({ ...wire, atBoot: clock.nowMs() })
     const preferred = (drop: DropId) => this.#members.preferred(drop)
 
-    const linkTo = (server: Server, ordered: boolean, timeoutMs: number) => {
+    const linkTo = (server: Server, ordered: boolean, timeoutMs: number, dice = world.dice) => {
       const isCut = () => time.nowMs < this.cutUntilMs
       const travelMs = ordered ? ([0.1, 3] as const) : ([0.3, world.plan.postgresTakesMs] as const)
       return new ServerLink({ time, dice, server, process: clock, isCut, ordered, timeoutMs, travelMs })
@@ -87,6 +90,10 @@ export class SimulatedNode {
     const unheardMs = () => this.#members.unheardMs
     // Nobody is connected: buyers here ask another node by themselves.
     this.#reach = new Reach({ roll, unheardMs, giveUp, sendAway: () => undefined, clock, log, node })
+    // Dice of its own: as long as nothing is owed, looking moves no moment of a seed.
+    const debts = linkTo(world.postgres, false, 7_000, new Dice(world.plan.seed)).reach<DebtBook>(world.memoryBook)
+    this.#debts = new Debts({ book: debts, rooms: this.router, clock, log })
+    this.#debts.start()
     this.#agenda = new Agenda({ ...{ book, leases, directory: this.directory, preferred, clock, node, log } })
   }
 
@@ -101,7 +108,7 @@ export class SimulatedNode {
     this.leaving = true
     this.#members.withdraw()
     void this.#reach.withdraw()
-    await this.#agenda.stop()
+    await Promise.all([this.#agenda.stop(), this.#debts.stop()])
     await this.directory.close(CLOSE_WITHIN_MS)
     await this.#members.stop()
     await Promise.all(this.#ears.map((ear) => ear.stop()))

@@ -175,8 +175,8 @@ function planControls(faultsEndMs: number, items: readonly PlannedItem[], dice: 
   return controls.sort((a, b) => a.atMs - b.atMs)
 }
 
-/** An entry is only in Redis and in one journal until Postgres has it: milliseconds, or as long as Postgres is away. */
-const NEAR_MS = 6_000
+/** An entry is only in Redis and in one journal until Postgres has it: milliseconds, or until a lost room is built anew. */
+const NEAR_MS = 3_000
 
 export function isDouble(faults: readonly PlannedFault[]): boolean {
   const isOf = (kinds: readonly string[]) => (fault: PlannedFault) => kinds.includes(fault.kind)
@@ -186,9 +186,9 @@ export function isDouble(faults: readonly PlannedFault[]): boolean {
 
   return forgotten.some((one) =>
     unreachable.some((other) => {
-      return (
-        postgresAway || (one.atMs - NEAR_MS < other.atMs + other.forMs && other.atMs < one.atMs + one.forMs + NEAR_MS)
-      )
+      const isNear = one.atMs - NEAR_MS < other.atMs + other.forMs && other.atMs < one.atMs + one.forMs + NEAR_MS
+      // Later the journal has been set down in Redis again; earlier nobody else could remember, without Postgres.
+      return isNear || (postgresAway && other.atMs < one.atMs)
     }),
   )
 }

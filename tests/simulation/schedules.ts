@@ -6,13 +6,17 @@
  *                sent, without ending its connections; the call arrives, and fits. One fault of Redis, and nobody is gone.
  *   late_drain   The owner dies with a batch on its slow way to Postgres, Redis is wiped, another node builds the room
  *                anew, and then the batch arrives. A double fault.
+ *   late_owner   The owner dies, or is stopped past its lease, with a batch on its slow way to Postgres, Redis goes back to
+ *                before it, another node takes the room as it stands, and then the batch arrives. A double fault.
+ *   alone        Postgres is away, Redis forgets, and a while later the owner dies, before Postgres is back. Three faults,
+ *                one after the other: each finds what was accepted in two places.
  *   left_out     The bus does not reach the owner for longer than it may keep its room, and reaches the others; its link
  *                may believe to be whole. One fault.
  */
 import { Dice } from './dice.ts'
 import { isDouble, type Plan } from './plan.ts'
 
-export const SCHEDULES = ['late_batch', 'late_drain', 'left_out'] as const
+export const SCHEDULES = ['late_batch', 'late_drain', 'late_owner', 'alone', 'left_out'] as const
 export type ScheduleName = (typeof SCHEDULES)[number]
 
 /** In the first moments a room is still being woken. */
@@ -31,8 +35,10 @@ export function follow(plan: Plan, schedule: ScheduleName): void {
   plan.opensAfterMs = null
   if (schedule === 'late_batch') lateBatch(plan, atMs, dice)
   else if (schedule === 'late_drain') lateDrain(plan, atMs, dice)
+  else if (schedule === 'late_owner') lateOwner(plan, atMs, dice)
+  else if (schedule === 'alone') alone(plan, dice)
   else leftOut(plan, dice)
-  plan.double = isDouble(plan.faults)
+  plan.double = schedule !== 'alone' && isDouble(plan.faults)
 }
 
 /** The last units, wanted by many at once: both histories sell them, so both come to the same seq. */
@@ -59,6 +65,44 @@ function lateDrain(plan: Plan, atMs: number, dice: Dice): void {
     { kind: 'postgres_late', atMs, forMs: diesMs - atMs, who: 0, share: 0.9, arriveMs },
     { kind: 'crash', atMs: diesMs, forMs: 3_400, who: 'owner' },
     { kind: 'redis_wiped', atMs: diesMs + dice.between(0, 50), forMs: 0, who: 0 },
+  ]
+}
+
+/** The lease ends some two seconds after its owner: the batch arrives before that, and after it. */
+function lateOwner(plan: Plan, atMs: number, dice: Dice): void {
+  plan.items = plan.items.map((item) => ({ ...item, limit: null, total: item.total * 2 }))
+  const stopsMs = atMs + dice.between(150, 300)
+  const awayMs = dice.between(3_000, 4_500)
+  plan.faultsEndMs = Math.max(plan.faultsEndMs, stopsMs + awayMs)
+  plan.ordersAtMs = plan.ordersAtMs.map(() => dice.between(FROM_MS, plan.faultsEndMs))
+  plan.faults = [
+    { kind: 'redis_rolled_back', atMs, forMs: stopsMs - atMs + dice.between(100, 1_000), who: 0 },
+    {
+      kind: 'postgres_late',
+      ...{ atMs, forMs: stopsMs - atMs, who: 0, share: 0.9 },
+      arriveMs: [stopsMs + 1_500, stopsMs + awayMs],
+    },
+    { kind: dice.pick(['crash', 'pause']), atMs: stopsMs, forMs: awayMs, who: 'owner' },
+  ]
+}
+
+/** By then even a room that nobody orders from has seen that Redis forgot, and has set its journal down. */
+const SET_DOWN_MS = 2_400
+
+function alone(plan: Plan, dice: Dice): void {
+  const awayMs = dice.between(FROM_MS, FROM_MS + 1_000)
+  const forgetsMs = awayMs + dice.between(300, 1_000)
+  const diesMs = forgetsMs + SET_DOWN_MS
+  const backMs = diesMs + dice.between(100, 1_500)
+  plan.faultsEndMs = Math.max(plan.faultsEndMs, backMs)
+  plan.closesAfterMs = null
+  plan.items = plan.items.map((item) => ({ ...item, limit: null, total: item.total * 2 }))
+  plan.ordersAtMs = plan.ordersAtMs.map(() => dice.between(FROM_MS, plan.faultsEndMs))
+  plan.controls = plan.controls.filter(({ what }) => what !== 'close' && what !== 'cancel')
+  plan.faults = [
+    { kind: 'postgres_down', atMs: awayMs, forMs: backMs - awayMs, who: 0 },
+    { kind: dice.pick(['redis_wiped', 'redis_rolled_back']), atMs: forgetsMs, forMs: dice.between(100, 600), who: 0 },
+    { kind: 'crash', atMs: diesMs, forMs: 3_400, who: 'owner' },
   ]
 }
 

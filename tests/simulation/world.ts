@@ -12,7 +12,7 @@ import { MemoryDropBook } from '../../storage/orders/memory-drop-book.ts'
 import { MemoryRollCall } from '../../storage/roll/memory-roll-call.ts'
 import { START_MS } from '../builders/hand-clock.ts'
 import { creator, dropOf, nodeOf } from '../builders/people.ts'
-import { type ControlName, epochInRedis, withoutChain, withoutMinEpoch, withoutPrevSeq } from './controls.ts'
+import { bookUnder, type ControlName, ledgerUnder } from './controls.ts'
 import type { Dice } from './dice.ts'
 import { History } from './history.ts'
 import { SimulatedNode } from './node.ts'
@@ -56,20 +56,8 @@ export class SimulatedWorld {
       fate: (passing) => this.#fate(passing),
     })
     const { memoryLedger, memoryBook } = this
-    this.ledger = this.#watchedLedger(
-      control === 'no_prev_seq'
-        ? withoutPrevSeq(memoryLedger)
-        : control === 'no_chain'
-          ? withoutChain(memoryLedger)
-          : memoryLedger,
-    )
-    this.book = this.#watchedBook(
-      control === 'epoch_in_redis'
-        ? epochInRedis(memoryBook, memoryLedger)
-        : control === 'no_min_epoch'
-          ? withoutMinEpoch(memoryBook)
-          : memoryBook,
-    )
+    this.ledger = this.#watchedLedger(ledgerUnder(control, memoryLedger))
+    this.book = this.#watchedBook(bookUnder(control, memoryBook, memoryLedger))
     const { opensAfterMs, closesAfterMs, items, limitPerBuyer } = plan
     memoryBook.add({
       drop: this.drop,
@@ -160,7 +148,8 @@ export class SimulatedWorld {
       if (name === 'fence') this.say(`  postgres: fenced ${JSON.stringify(answer)}`)
       if (name !== 'write') return
       const outcomes = answer as Awaited<ReturnType<DropBook['write']>>
-      const [, entries] = args as Parameters<DropBook['write']>
+      const [, epoch, entries] = args as Parameters<DropBook['write']>
+      if (outcomes === 'fenced') return this.say(`  postgres: ${entries.length} of a writer of epoch ${epoch} refused`)
       const words = entries.map((entry, at) => {
         const what = entry.kind === 'order' ? entry.orderId.slice(0, 6) : entry.opId
         return `${what}@${formatPosition(entry.position)}:${outcomes[at]?.outcome}`

@@ -2,16 +2,17 @@
 --[[
   room_rebuild: writes the room itself, after everything else was loaded. It is the gate: before it, nobody sells.
 
-  KEYS     room     hash    written anew
-           answers  hash    order id -> epoch-seq|lines
-           lease    string  the node that may try
+  KEYS     room           hash    written anew
+           answers        hash    order id -> epoch-seq|lines
+           copy, copying  lists   what was remembered of the drop: Postgres has it by now
+           lease          string  the node that may try
   ARGV     epoch, owner, n, n x orderId, then the room's other fields: field, value, ...
   Answers  { opened } | { fenced, epoch } | { no_lease } | { forgotten }
 
   Redis may have gone back since the loads. Each of them left an order; if one is missing there is no room, for whoever
   comes next takes a room that is there for whole.
 ]]
-local room, answers, lease = unpack(KEYS)
+local room, answers, copy, copying, lease = unpack(KEYS)
 local epoch, owner, mark_count = unpack(ARGV, 1, 3)
 local FIRST_MARK = 4
 local FIRST_FIELD = FIRST_MARK + tonumber(mark_count)
@@ -23,7 +24,7 @@ for i = FIRST_MARK, FIRST_FIELD - 1 do
   if redis.call('HEXISTS', answers, ARGV[i]) == 0 then return { 'forgotten' } end
 end
 
-redis.call('DEL', room)
+redis.call('UNLINK', room, copy, copying)
 for i = FIRST_FIELD, #ARGV, 2 do redis.call('HSET', room, ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', room, 'epoch', epoch, 'seq', 0, 'batch', 0, 'owner', owner)
 return { 'opened' }
