@@ -6,8 +6,8 @@
  * list ordered by use would be exact, and slower; nobody needs to know which of 100,000 orders was asked about last.
  *
  * Of each only a fingerprint of 48 bits is kept, in a table whose size never changes: 21 bytes for each that it may know,
- * where a set of texts took 130 and let its garbage grow old. One word in 2,800,000,000 that was not told is taken for
- * one that was; then its buyer sees it with the next `outcomes`.
+ * where a set of texts took 90. Of 2,800,000,000 words that were not told one is taken for one that was; its buyer sees
+ * it with the next `outcomes`.
  */
 import { hash } from 'node:crypto'
 
