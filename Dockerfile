@@ -18,5 +18,5 @@ COPY --from=build /app/dist .
 USER node
 EXPOSE 8080 9464
 HEALTHCHECK --interval=5s --timeout=2s CMD ["node", "-e", "require(process.env.LIVEDROP_TLS_CERT?'https':'http').get({port:process.env.LIVEDROP_PORT||8080,path:'/livez',rejectUnauthorized:false},r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))"]
-# An order lives for some tens of milliseconds: room for it to die young (stack/local-node.ts says more).
-CMD ["node", "--max-semi-space-size=64", "cli/livedrop.mjs", "serve"]
+# Room for what lives shortly, and little for garbage: stack/node-flags.ts says why.
+CMD ["node", "--max-semi-space-size=32", "--heap-growing-percent=30", "cli/livedrop.mjs", "serve"]

@@ -14,6 +14,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { NODE_FLAGS } from '../stack/node-flags.ts'
 import { Audiences } from './audiences.ts'
 import { Buyers } from './buyers.ts'
 import { cpuMs, type OnProcessor, onProcessor } from './cpu.ts'
@@ -149,11 +150,7 @@ async function measureRaw(): Promise<Slope & { cut: LoopDelays }> {
   const file = fileURLToPath(new URL(here.endsWith('.ts') ? './raw-node.ts' : './raw-node.js', here))
   const { port, flag } = await NodeProbe.option()
   const child = fork(file, {
-    execArgv: [
-      flag,
-      '--max-semi-space-size=64',
-      ...(here.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []),
-    ],
+    execArgv: [flag, ...NODE_FLAGS, ...(here.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [])],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   const audiences = new Audiences(processes, NICENESS)

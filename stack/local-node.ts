@@ -8,6 +8,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { until } from './deadline.ts'
 import { StackFault } from './faults.ts'
+import { NODE_FLAGS } from './node-flags.ts'
 
 export interface NodePlan {
   name: string
@@ -38,11 +39,6 @@ export interface LocalNode {
   stop(graceMs?: number): Promise<number | null>
 }
 
-/**
- * An order's objects live for some tens of milliseconds. In the default young generation (16 MB) many of them outlive two
- * collections at full load and are moved to the old one; with more room they die young. The Dockerfile says the same.
- */
-const NODE_FLAGS = ['--max-semi-space-size=64']
 const READY_WITHIN_MS = 20_000
 const STOP_WITHIN_MS = 15_000
 const LAST_LINES = 12

@@ -5,10 +5,12 @@ import { Fault } from '../protocol/faults.ts'
 import { comparePositions, type Position } from '../protocol/position.ts'
 import { orderIdOf } from '../rooms/order-id.ts'
 import type { Settled } from '../rooms/ports.ts'
+import { TOLD_MAX } from '../server/outbound/hub.ts'
 import { Told } from '../server/outbound/hub-told.ts'
 import type { MineRow } from '../server/outbound/mine.ts'
 import { at, type Client, EdgeWorld, gate, never } from './builders/edge-world.ts'
 import { settled } from './builders/hand-clock.ts'
+import { heapAfterCollection } from './builders/heap-after-collection.ts'
 import { buyer, dropOf, keyOf, sku } from './builders/people.ts'
 
 const SHOES = dropOf('shoes')
@@ -601,6 +603,27 @@ describe('the end of an order', () => {
     expect(told.first('a')).toBe(false)
     for (let n = 0; n < 10; n += 1) told.first(`y${n}`)
     expect(told.first('a')).toBe(true)
+  })
+
+  it('[H7] whatever it is, each of the last half of the bound is known and each that is new is told', () => {
+    const told = new Told(20_000)
+    const words = Array.from({ length: 60_000 }, (_, n) => `${n}:confirmed`)
+
+    for (const [at, word] of words.entries()) {
+      expect(told.first(word)).toBe(true)
+      if (at >= 9_999) expect(told.first(words[at - 9_999] ?? '')).toBe(false)
+    }
+  })
+
+  it('[FF19] takes no more memory when it is full than when it is empty', () => {
+    const told = new Told(TOLD_MAX)
+    told.first('a')
+
+    const before = heapAfterCollection()
+    for (let n = 0; n < TOLD_MAX * 0.99; n += 1) told.first(`a${n}:confirmed`)
+
+    expect(heapAfterCollection() - before).toBeLessThan(500_000)
+    expect(told.first('a0:confirmed')).toBe(false)
   })
 })
 

@@ -1,9 +1,12 @@
 /** Tokens and passwords: every known way to forge one, and what it costs to check them. */
-import { createHmac, createSign, generateKeyPairSync } from 'node:crypto'
+import { createHmac, createSign, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { UserId } from '../protocol/ids.ts'
+import { KeyRing } from '../server/inbound/key-ring.ts'
 import { Passwords } from '../server/inbound/passwords.ts'
+import type { TokenKey } from '../server/inbound/token-keys.ts'
 import { Tokens } from '../server/inbound/tokens.ts'
+import { heapAfterCollection } from './builders/heap-after-collection.ts'
 
 const SECRET = 'a secret for tests, 32 bytes at least, known to nobody'
 const NOW_MS = Date.UTC(2030, 0, 1)
@@ -190,21 +193,68 @@ describe('tokens', () => {
   })
 
   it('[T4] a token is verified once, however often its phone comes back, and only good ones are remembered', async () => {
-    const known = new Tokens(SECRET, { nowMs: () => NOW_MS, rememberedMax: 3 })
+    const keys = new CountedRing({ secret: SECRET }, () => NOW_MS)
+    const known = new Tokens(keys, { nowMs: () => NOW_MS, rememberedMax: 3 })
     const issued = await Promise.all(Array.from({ length: 4 }, () => known.issue({ user: ANA, role: 'fan' })))
     const [first = '', second = '', third = '', fourth = ''] = issued.map(({ token }) => token)
 
-    for (const token of [first, second, third, first]) await known.verify(token)
-    expect(known.remembered).toBe(3)
-    expect(await known.verify(first)).toBe(await known.verify(first)) // the very same answer: nothing was computed
+    for (const token of [first, second, third, first]) expect(await known.verify(token)).toMatchObject({ user: ANA })
+    expect([known.remembered, keys.used]).toEqual([3, 3])
 
-    const before = await known.verify(first)
-    await known.verify(forge(CLAIMS, HEADER, 'wrong'))
+    expect(await known.verify(forge(CLAIMS, HEADER, 'wrong'))).toBe('invalid')
     await known.verify(fourth)
-    expect(known.remembered).toBe(3)
-    expect(await known.verify(first)).toBe(before) // the second was the one not seen for longest
+    expect([known.remembered, keys.used]).toEqual([3, 5])
+    await known.verify(first)
+    expect(keys.used).toBe(5)
+    await known.verify(second) // the one not seen for longest
+    expect(keys.used).toBe(6)
+  })
+
+  it('[S19] of a token that is remembered 260 bytes are kept, however long it is', async () => {
+    const known = new Tokens(SECRET, { nowMs: () => NOW_MS })
+    const users = Array.from({ length: 10_000 }, () => randomUUID())
+    // Cut out of a longer text, as it comes.
+    const tokenOf = (sub: string) =>
+      `Bearer ${forge({ ...CLAIMS, sub, standing: 7, note: 'n'.repeat(1_000) })}`.slice(7)
+    await known.verify(tokenOf(ANA))
+
+    const before = heapAfterCollection()
+    for (const user of users) await known.verify(tokenOf(user))
+    const bytesEach = (heapAfterCollection() - before) / users.length
+
+    expect(known.remembered).toBe(users.length + 1)
+    expect(bytesEach).toBeLessThan(260)
   })
 })
+
+/** Says how often a token was verified, and not only looked up. */
+class CountedRing extends KeyRing {
+  used = 0
+  readonly #counted = new Map<TokenKey, TokenKey>()
+
+  override find(header: string): TokenKey | undefined {
+    const found = super.find(header)
+    if (found === undefined) return undefined
+
+    const counted = this.#counted.get(found) ?? this.#count(found)
+    this.#counted.set(found, counted)
+    return counted
+  }
+
+  #count({ key, alg, signatureChars }: TokenKey): TokenKey {
+    const use = () => {
+      this.used += 1
+      return key
+    }
+    return {
+      alg,
+      signatureChars,
+      get key() {
+        return use()
+      },
+    }
+  }
+}
 
 describe('passwords', () => {
   const cheap = { memoryKiB: 8, passes: 1, lanes: 1 }

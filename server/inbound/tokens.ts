@@ -8,8 +8,10 @@
  *
  * A signature of an issuer costs a quarter of a millisecond, and after a deploy every phone comes back at once with the token it had.
  * So tokens found good are remembered until they end: at most `REMEMBERED_MAX`, the least recently seen forgotten first.
+ * Of each only a digest is kept and what it says. A token is some hundreds of letters, and a text that was cut out of a
+ * header or a frame keeps the whole of it.
  */
-import { createHmac, type KeyObject, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, type KeyObject, randomUUID, timingSafeEqual } from 'node:crypto'
 import { CompactSign, compactVerify, errors } from 'jose'
 import { z } from 'zod'
 import { ROLES, type Role } from '../../protocol/api/endpoint.ts'
@@ -45,10 +47,15 @@ export interface TokensOptions {
   rememberedMax?: number
 }
 
+/** Flat and in whole seconds, which V8 keeps in place: 50,000 of them are a few megabytes. */
 interface Remembered {
-  identity: Identity
   /** The very key it was checked by: when the key goes, so does what it signed. */
   key: TokenKey
+  user: UserId
+  role: Role
+  issuedAtS: number
+  expiresAtS: number
+  standing: number | undefined
 }
 
 export class Tokens {
@@ -56,6 +63,7 @@ export class Tokens {
   readonly #claims: ReturnType<typeof claimsOf>
   readonly #nowMs: () => number
   readonly #judge: Judge
+  /** By their digests. */
   readonly #remembered = new Map<string, Remembered>()
   readonly #rememberedMax: number
 
@@ -106,22 +114,23 @@ export class Tokens {
     const key = await this.#keyFor(token.slice(0, token.indexOf('.')))
     if (key === undefined || !hasLengthOf(key, token)) return 'invalid'
 
-    const known = this.#remembered.get(token)
-    if (known?.key === key) return this.#seenAgain(token, known)
+    const digest = digestOf(token)
+    const known = this.#remembered.get(digest)
+    if (known?.key === key) return this.#seenAgain(digest, known)
     if (!isOnlySpelling(token)) return 'invalid'
 
     const claims = await this.#open(token, key)
     if (claims === undefined) return 'invalid'
 
     const nowS = this.#nowMs() / 1000
-    if (claims.iat > nowS + LEEWAY_S || (claims.nbf ?? 0) > nowS + LEEWAY_S) return 'invalid'
-    const expiresAtMs = Math.min(claims.exp * 1000, claims.iat * 1000 + TOKEN_AGE_MAX_MS)
-    if (expiresAtMs <= this.#nowMs()) return 'expired'
+    const { sub: user, role, iat: issuedAtS, nbf = 0, standing } = claims
+    if (issuedAtS > nowS + LEEWAY_S || nbf > nowS + LEEWAY_S) return 'invalid'
+    const expiresAtS = Math.min(claims.exp, issuedAtS + TOKEN_AGE_MAX_MS / 1000)
+    if (expiresAtS <= nowS) return 'expired'
 
-    const identity: Identity = { user: claims.sub, role: claims.role, expiresAtMs, issuedAtMs: claims.iat * 1000 }
-    if (claims.standing !== undefined) identity.standing = claims.standing
-    this.#remember(token, { identity, key })
-    return identity
+    const good = { key, user, role, issuedAtS, expiresAtS, standing }
+    this.#remember(digest, good)
+    return identityOf(good)
   }
 
   async #keyFor(header: string): Promise<TokenKey | undefined> {
@@ -149,22 +158,33 @@ export class Tokens {
     }
   }
 
-  #seenAgain(token: string, known: Remembered): Identity | 'expired' {
-    this.#remembered.delete(token)
-    if (known.identity.expiresAtMs <= this.#nowMs()) return 'expired'
+  #seenAgain(digest: string, known: Remembered): Identity | 'expired' {
+    this.#remembered.delete(digest)
+    if (known.expiresAtS * 1000 <= this.#nowMs()) return 'expired'
 
-    this.#remembered.set(token, known)
-    return known.identity
+    this.#remembered.set(digest, known)
+    return identityOf(known)
   }
 
-  #remember(token: string, known: Remembered): void {
-    this.#remembered.set(token, known)
+  #remember(digest: string, known: Remembered): void {
+    this.#remembered.set(digest, known)
     if (this.#remembered.size <= this.#rememberedMax) return
 
     // A Map keeps the order of insertion, and a token seen again is inserted again: the first is the oldest.
     const [oldest] = this.#remembered.keys()
     if (oldest !== undefined) this.#remembered.delete(oldest)
   }
+}
+
+/** All 256 bits, a letter for a byte: nobody can make another token that is taken for this one. */
+function digestOf(token: string): string {
+  return hash('sha256', token, 'binary')
+}
+
+function identityOf({ user, role, issuedAtS, expiresAtS, standing }: Remembered): Identity {
+  const identity: Identity = { user, role, expiresAtMs: expiresAtS * 1000, issuedAtMs: issuedAtS * 1000 }
+  if (standing !== undefined) identity.standing = standing
+  return identity
 }
 
 /**
