@@ -25,8 +25,8 @@ describe('while the row of a drop is locked', () => {
           { id: 'F22', atMs: 1_000, forMs: 4_000, who: 0 },
           { id: forgets, atMs: 2_000, forMs: 700, who: 0 },
           // Whoever has the lease by now: nobody is left who remembers.
-        { id: 'F1', atMs: 3_500, forMs: 0, who: 'owner' },
-        { id: 'F1', atMs: 3_500, forMs: 0, who: 'other' },
+          { id: 'F1', atMs: 3_500, forMs: 0, who: 'owner' },
+          { id: 'F1', atMs: 3_500, forMs: 0, who: 'other' },
         ],
       })
       const { broken, counts, histories } = await nemesis(world, plan, { restWithinMs: 20_000 })
