@@ -61,6 +61,7 @@ export class Directory {
   readonly #keeper: LeaseKeeper
   readonly #kept = new Map<DropId, Kept>()
   readonly #waking = new SingleFlight<DropId, Woken>()
+  readonly #copying = new SingleFlight<DropId, void>()
   readonly #remnants = new Remnants((drop, noted) => this.#handOver(drop, noted))
   /** Rooms that have ended and whose remnant is not known yet: whoever asks for a drop's memory waits for them. */
   readonly #laying = new Map<DropId, Promise<void>>()
@@ -157,7 +158,8 @@ export class Directory {
     try {
       // Without this a room that has just ended could be taken over here without its own memory.
       await this.#laying.get(drop)
-      await setDown(this.#world, drop, this.#remnants.of(drop))
+      // Not waited for: a long journal takes seconds, and what comes too late for the room to be gone is refused.
+      void this.#copying.join(drop, () => setDown(this.#world, drop, this.#remnants.of(drop)))
       if (!(await this.#keeper.acquire(drop))) return 'elsewhere'
 
       const startedMs = this.#world.clock.monotonicMs()
