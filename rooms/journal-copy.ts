@@ -4,7 +4,9 @@
  * When Redis forgets, orders that Postgres has not written yet are nowhere but in their owner's memory until the room is
  * built anew, and that needs Postgres: as long as it is away, the death of one process would lose them. So before
  * anything else a node sets down what it remembers beside the room that Redis has lost. Whoever takes the drop over reads
- * it as one memory among the others, and it goes when the room is open again: then Postgres has all of it.
+ * it as one memory among the others, and it goes when the room is open again: then Postgres has all of it. Until then the
+ * room that it lies beside is known not to be whole: nobody takes it as it stands, and what it does not know of an order
+ * says nothing.
  */
 import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
@@ -37,10 +39,15 @@ export async function setDown(
   }
 }
 
-/** What an earlier owner has set down. Whoever remembers as much needs not read it. */
-export async function readCopy(ledger: Ledger, drop: DropId, own: Surrendered): Promise<Surrendered[]> {
+/** A copy that is there: what was set down, or nothing if `own` is where it came from. */
+export async function readCopy(
+  ledger: Ledger,
+  drop: DropId,
+  own: Surrendered,
+): Promise<{ isThere: boolean; memories: Surrendered[] }> {
   const of = await ledger.copied(drop)
-  if (of === undefined || comparePositions(of.position, own.position) === 0) return []
+  if (of === undefined) return { isThere: false, memories: [] }
+  if (comparePositions(of.position, own.position) === 0) return { isThere: true, memories: [] }
 
   const journal = new PackedLine<Entry>(0)
   for (let number = 0; number < of.pages; number += 1) {
@@ -48,5 +55,5 @@ export async function readCopy(ledger: Ledger, drop: DropId, own: Surrendered): 
     if (page === undefined) throw new Fault('unavailable', { dependency: 'redis', why: 'forgot a copy' })
     for (const entry of page) journal.push(entry)
   }
-  return [{ journal: journal.pages(), position: of.position, batch: of.batch }]
+  return { isThere: true, memories: [{ journal: journal.pages(), position: of.position, batch: of.batch }] }
 }

@@ -181,7 +181,7 @@ export type OpenAnswer =
   | { answer: 'fenced'; epoch: number }
   /** The lease is somebody else's, or nobody's. */
   | { answer: 'no_lease' }
-  /** Adopt only: there is nothing to adopt. */
+  /** Adopt only: there is nothing to adopt, or somebody remembers more than it. */
   | { answer: 'no_room' }
   /** Rebuild only: not all that was loaded is there any more. */
   | { answer: 'forgotten' }
@@ -192,7 +192,8 @@ export interface OrdersAsked {
 }
 
 export interface OrdersKnown {
-  hasRoom: boolean
+  /** There is a room, and nobody who remembers more than it has has set that down. */
+  isWhole: boolean
   /** As of `Ledger.positions`. */
   positions: (Position | undefined)[]
 }
@@ -221,7 +222,7 @@ export interface Ledger {
   /** Applied at most once per opId. */
   adjust(drop: DropId, fence: Fence, opId: string, adjustment: Adjustment): Promise<AdjustAnswer>
 
-  /** Takes over the room as it stands: its epoch becomes the given one and its seq 0. */
+  /** Takes over the room as it stands: its epoch becomes the given one and its seq 0. Not one beside which a copy is. */
   adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer>
   /** Removes the room (never its log), so that nobody sells from it while it is loaded anew. */
   clear(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer>

@@ -63,12 +63,14 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   const taken = await world.book.take(drop, world.node)
   if (taken === undefined) return { took: 'nothing', why: 'unknown' }
 
-  const memories = [own, ...(await surrendered(world, drop, taken)), ...(await readCopy(world.ledger, drop, own))]
+  const live = await surrendered(world, drop, taken)
+  const copy = await readCopy(world.ledger, drop, own)
+  const memories = [own, ...live, ...copy.memories]
   const known: Known[] = [{ position: taken.watermark, batch: 0 }, ...memories]
 
   const found = await world.ledger.read(drop)
   const isWhole = found !== undefined && found.epoch >= taken.minEpoch && !known.some((one) => isBehind(found, one))
-  if (isWhole && (await hasOrders(world, drop, memories))) return adopt(world, drop, taken)
+  if (isWhole && !copy.isThere && (await hasOrders(world, drop, memories))) return adopt(world, drop, taken)
 
   // A drop that never had an owner has no room yet: nothing was lost.
   if (taken.epoch > 1)

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
+import { Outcomes } from '../server/inbound/outcomes.ts'
 import { ask, sku } from './builders/people.ts'
 import { type RoomWorld, twoNodes, type WorldNode } from './builders/room-world.ts'
 
@@ -52,6 +53,22 @@ describe('while Postgres is away', () => {
       expect(await world.memoryLedger.copied(drop)).toBeUndefined()
     },
   )
+
+  it('[Z12, EE11] and Redis goes back, nobody hears that an order is unknown which the room has accepted', async () => {
+    const { world, drop, a, who, before } = await acceptedMeanwhile(3)
+    const nothing = { states: async () => new Map(), phases: async () => new Map([[drop, 'open' as const]]) }
+    const outcomes = new Outcomes(world.memoryLedger, nothing, nothing, world.clock)
+    const { buyer, key } = ask(drop, who[0] ?? '')
+    expect(await outcomes.of(buyer, drop, [key])).toMatchObject([{ state: 'accepted' }])
+
+    world.memoryLedger.restore(before)
+    await orders(world, a, drop, ['late'])
+
+    await expect(outcomes.of(buyer, drop, [key])).rejects.toMatchObject({ code: 'unavailable' })
+    world.book.refuse()
+    await persist(world, a, drop, who)
+    expect(await outcomes.of(buyer, drop, [key])).toMatchObject([{ state: 'accepted' }])
+  })
 
   it('[Z12] a copy that Redis forgets too is made once more', async () => {
     const { world, drop, a, b, who } = await acceptedMeanwhile(3)

@@ -77,7 +77,7 @@ export class Outcomes {
         return { type: 'outcome', drop, key, orderId, state }
       })
     })
-    const doubtful = drops.filter((_, nth) => known[nth]?.hasRoom !== true && everywhere[nth]?.some(isUnknown))
+    const doubtful = drops.filter((_, nth) => known[nth]?.isWhole !== true && everywhere[nth]?.some(isUnknown))
     if (doubtful.length > 0) await this.#mustNotSell(doubtful)
 
     return keys.flatMap((_, at) => {

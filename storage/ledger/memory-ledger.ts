@@ -130,11 +130,13 @@ export class MemoryLedger implements Ledger {
 
   async adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
     checkEpoch(epoch)
-    const { room } = this.#book(drop)
+    const book = this.#book(drop)
+    const { room, copy } = book
     if (room !== undefined && room.epoch >= epoch) return { answer: 'fenced', epoch: room.epoch }
     if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
-    if (room === undefined) return { answer: 'no_room' }
+    if (room === undefined || copy !== undefined) return { answer: 'no_room' }
 
+    book.copying = undefined
     room.epoch = epoch
     room.seq = 0
     room.batch = 0
@@ -241,8 +243,9 @@ export class MemoryLedger implements Ledger {
   known(asked: readonly OrdersAsked[]): Promise<OrdersKnown[]> {
     return Promise.all(
       asked.map(async ({ drop, orderIds }) => {
-        const hasRoom = this.#book(drop).room !== undefined
-        return { hasRoom, positions: await this.positions(drop, orderIds) }
+        const { room, copy, copying } = this.#book(drop)
+        const isWhole = room !== undefined && copy === undefined && copying === undefined
+        return { isWhole, positions: await this.positions(drop, orderIds) }
       }),
     )
   }

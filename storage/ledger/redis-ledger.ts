@@ -74,9 +74,10 @@ export class RedisLedger implements Ledger {
 
   async adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
     checkEpoch(epoch)
-    const { room, lease } = this.#keysOf(drop)
+    const { room, copy, copying, lease } = this.#keysOf(drop)
 
-    return readOpenAnswer(await this.#redis.run(this.#scripts.roomAdopt, [room, lease], [epoch, owner]))
+    const keys = [room, copy, copying, lease]
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomAdopt, keys, [epoch, owner]))
   }
 
   async clear(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
@@ -164,14 +165,18 @@ export class RedisLedger implements Ledger {
 
   async known(asked: readonly OrdersAsked[]): Promise<OrdersKnown[]> {
     const somewhere = asked.filter(({ orderIds }) => orderIds.length > 0)
-    const rooms = asked.map(({ drop }) => this.#keysOf(drop).room)
-    const [exist, found] = await this.#redis.call((redis) => {
+    const keys = asked.map(({ drop }) => this.#keysOf(drop))
+    const [rooms, copies, found] = await this.#redis.call((redis) => {
       const answers = somewhere.map(({ drop, orderIds }) => redis.hmget(this.#keysOf(drop).answers, ...orderIds))
-      return Promise.all([Promise.all(rooms.map((room) => redis.exists(room))), Promise.all(answers)])
+      return Promise.all([
+        Promise.all(keys.map(({ room }) => redis.exists(room))),
+        Promise.all(keys.map(({ copy, copying }) => redis.exists(copy, copying))),
+        Promise.all(answers),
+      ])
     })
     return asked.map((one, at) => {
       const positions = found[somewhere.indexOf(one)]?.map(positionIn) ?? []
-      return { hasRoom: exist[at] === 1, positions }
+      return { isWhole: rooms[at] === 1 && copies[at] === 0, positions }
     })
   }
 

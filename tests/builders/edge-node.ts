@@ -46,7 +46,7 @@ export async function edgeNode(
     pages: { byId: async () => world.pages.get(SHOES), phases: async () => new Map() },
     ledger: {
       read: async () => world.rooms.get(SHOES),
-      known: async () => [{ hasRoom: true, positions: [at(1, 1)] }],
+      known: async () => [{ isWhole: true, positions: [at(1, 1)] }],
     },
     orders: { mine: async () => new Map(), states: async () => new Map() },
     rollLimits: limits,

@@ -171,7 +171,7 @@ export class EdgeWorld {
       known: (asked: readonly OrdersAsked[]) =>
         this.#asks('known', () =>
           asked.map(({ drop, orderIds }) => {
-            return { hasRoom: this.rooms.has(drop), positions: orderIds.map((id) => this.positions.get(id)) }
+            return { isWhole: this.rooms.has(drop), positions: orderIds.map((id) => this.positions.get(id)) }
           }),
         ),
     }

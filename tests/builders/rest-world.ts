@@ -315,7 +315,7 @@ export function restWorld() {
         {
           known: async (asked) =>
             asked.map(({ drop, orderIds }) => ({
-              hasRoom: answers.ledger(drop) !== undefined,
+              isWhole: answers.ledger(drop) !== undefined,
               positions: orderIds.map((id) => (answers.accepted.has(id) ? { epoch: 1, seq: 9 } : undefined)),
             })),
         },

@@ -70,7 +70,7 @@ export async function shopNode(habits: ShopHabits, rollLimits: Partial<RollLimit
       read: async (drop) => world.rooms.get(drop),
       known: async (asked) =>
         asked.map(({ drop, orderIds }) => {
-          return { hasRoom: world.rooms.has(drop), positions: orderIds.map((id) => orders.get(id)?.position) }
+          return { isWhole: world.rooms.has(drop), positions: orderIds.map((id) => orders.get(id)?.position) }
         }),
     },
     orders: {

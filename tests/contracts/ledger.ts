@@ -240,10 +240,10 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       ])
 
       expect(known).toEqual([
-        { hasRoom: true, positions: [undefined, at(1, 1)] },
-        { hasRoom: true, positions: [] },
-        { hasRoom: false, positions: [undefined, undefined] },
-        { hasRoom: false, positions: [undefined, undefined] },
+        { isWhole: true, positions: [undefined, at(1, 1)] },
+        { isWhole: true, positions: [] },
+        { isWhole: false, positions: [undefined, undefined] },
+        { isWhole: false, positions: [undefined, undefined] },
       ])
       expect(await world.ledger.known([])).toEqual([])
     })
@@ -749,8 +749,32 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
         expect(await copy(epoch, seq)).toEqual({ answer: 'copied' })
         expect(await ledger.copied(drop.drop)).toMatchObject({ position: stands })
       }
-      await ledger.adopt(drop.drop, 3, OWNER)
+      await ledger.rebuild(drop.drop, 3, OWNER, seed())
       expect(await copy(2, 7)).toEqual({ answer: 'fenced', epoch: 3 })
+    })
+
+    it('[L28, L14] lets nobody take a room as it stands that a copy lies beside, and does not call it whole', async () => {
+      const drop = await openDrop(world)
+      const { ledger } = world
+      const isWhole = async () => (await ledger.known([{ drop: drop.drop, orderIds: [] }]))[0]?.isWhole
+      const copy = (pages: number) => ledger.copy(drop.drop, { position: at(1, 1), batch: 1, pages }, 0, ordersOf(1, 1))
+
+      expect(await isWhole()).toBe(true)
+      await copy(2)
+      expect(await isWhole()).toBe(false)
+      expect(await ledger.adopt(drop.drop, 2, OWNER)).toEqual({ answer: 'opened' })
+      expect(await isWhole()).toBe(true)
+
+      await ledger.clear(drop.drop, 3, OWNER)
+      await copy(1)
+      await ledger.rebuild(drop.drop, 3, OWNER, seed())
+      expect(await isWhole()).toBe(true)
+      expect(await ledger.copy(drop.drop, { position: at(3, 1), batch: 1, pages: 1 }, 0, ordersOf(3, 1))).toEqual({
+        answer: 'copied',
+      })
+      expect(await isWhole()).toBe(false)
+      expect(await ledger.adopt(drop.drop, 4, OWNER)).toEqual({ answer: 'no_room' })
+      expect(await ledger.read(drop.drop)).toMatchObject({ epoch: 3 })
     })
 
     it('[L28] forgets a copy when the room is open again, and not before', async () => {
