@@ -7,7 +7,7 @@
  */
 import type { DropId } from '../protocol/ids.ts'
 import { comparePositions, type Position } from '../protocol/position.ts'
-import type { Entry, Fence, Ledger, Refused, RoomState, Surrendered } from './ports.ts'
+import type { Entry, Fence, Ledger, Refused, RoomState, Standing, Surrendered } from './ports.ts'
 
 /** How far a drop has come, as somebody knows it. */
 export type Known = Pick<Surrendered, 'position' | 'batch'>
@@ -27,7 +27,7 @@ export class Bearings implements Known {
   #calls: number
   #isDisowned = false
 
-  constructor({ epoch, seq, batch }: Pick<RoomState, 'epoch' | 'seq' | 'batch'>) {
+  constructor({ epoch, seq, batch }: Standing) {
     this.epoch = epoch
     this.#seq = seq
     this.#batch = batch
@@ -94,7 +94,7 @@ export class Bearings implements Known {
 }
 
 /** Redis has not what somebody knows: it went back in time, even where the old place was reached again by other calls. */
-export function isBehind(found: Pick<RoomState, 'epoch' | 'seq' | 'batch'>, known: Known): boolean {
+export function isBehind(found: Standing, known: Known): boolean {
   if (comparePositions(found, known.position) < 0) return true
   return found.epoch === known.position.epoch && found.batch < known.batch
 }

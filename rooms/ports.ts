@@ -67,6 +67,9 @@ export interface RoomState {
   nowMs: number
 }
 
+/** How far a room had come when somebody looked. */
+export type Standing = Pick<RoomState, 'epoch' | 'seq' | 'batch'>
+
 /** What a room is built from after Redis lost it. */
 export type RoomSeed = Pick<RoomState, 'phase' | 'opensAtMs' | 'closesAtMs' | 'limitPerBuyer' | 'items'>
 
@@ -181,7 +184,7 @@ export type OpenAnswer =
   | { answer: 'fenced'; epoch: number }
   /** The lease is somebody else's, or nobody's. */
   | { answer: 'no_lease' }
-  /** Adopt only: there is nothing to adopt, or somebody remembers more than it. */
+  /** Adopt only: there is nothing to adopt, or it is known to have had more. */
   | { answer: 'no_room' }
   /** Rebuild only: not all that was loaded is there any more. */
   | { answer: 'forgotten' }
@@ -222,8 +225,11 @@ export interface Ledger {
   /** Applied at most once per opId. */
   adjust(drop: DropId, fence: Fence, opId: string, adjustment: Adjustment): Promise<AdjustAnswer>
 
-  /** Takes over the room as it stands: its epoch becomes the given one and its seq 0. Not one beside which a copy is. */
-  adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer>
+  /**
+   * Takes over the room as it stands: its epoch becomes the given one and its seq 0. Not one beside which a copy is, nor one
+   * that has less than it had when it was `seen`.
+   */
+  adopt(drop: DropId, epoch: number, owner: NodeId, seen?: Standing): Promise<OpenAnswer>
   /** Removes the room (never its log), so that nobody sells from it while it is loaded anew. */
   clear(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer>
   /**

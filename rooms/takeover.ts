@@ -70,7 +70,7 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
 
   const found = await world.ledger.read(drop)
   const isWhole = found !== undefined && found.epoch >= taken.minEpoch && !known.some((one) => isBehind(found, one))
-  if (isWhole && !copy.isThere && (await hasOrders(world, drop, memories))) return adopt(world, drop, taken)
+  if (isWhole && !copy.isThere && (await hasOrders(world, drop, memories))) return adopt(world, drop, taken, found)
 
   // A drop that never had an owner has no room yet: nothing was lost.
   if (taken.epoch > 1)
@@ -118,9 +118,9 @@ async function hasOrders({ ledger }: TakeoverWorld, drop: DropId, memories: read
   return true
 }
 
-async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<Takeover> {
+async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken, found: RoomState): Promise<Takeover> {
   const { ledger, node } = world
-  const opened = await ledger.adopt(drop, taken.epoch, node)
+  const opened = await ledger.adopt(drop, taken.epoch, node, found)
   if (opened.answer !== 'opened') return notOpened(world, drop, opened.answer)
 
   // Read after the adoption: until then the last owner could still add to the log.

@@ -26,6 +26,7 @@ import type {
   OrdersKnown,
   RoomSeed,
   RoomState,
+  Standing,
 } from '../../rooms/ports.ts'
 import { type LeasesImage, MemoryLeases } from '../leases/memory-leases.ts'
 import { boundClaims, boundCopy, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
@@ -128,13 +129,14 @@ export class MemoryLedger implements Ledger {
     return { answer: 'applied', position, nowMs, phase: room.phase, opensAtMs: room.opensAtMs, left }
   }
 
-  async adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
+  async adopt(drop: DropId, epoch: number, owner: NodeId, seen?: Standing): Promise<OpenAnswer> {
     checkEpoch(epoch)
     const book = this.#book(drop)
     const { room, copy } = book
     if (room !== undefined && room.epoch >= epoch) return { answer: 'fenced', epoch: room.epoch }
     if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
     if (room === undefined || copy !== undefined) return { answer: 'no_room' }
+    if (seen !== undefined && hasLess(room, seen)) return { answer: 'no_room' }
 
     book.copying = undefined
     room.epoch = epoch
@@ -285,6 +287,11 @@ export class MemoryLedger implements Ledger {
     this.#books.set(drop, book)
     return book
   }
+}
+
+function hasLess(room: Standing, seen: Standing): boolean {
+  if (room.epoch !== seen.epoch) return room.epoch < seen.epoch
+  return room.seq < seen.seq || room.batch < seen.batch
 }
 
 function isOlder(one: Copied, other: Copied): boolean {

@@ -24,6 +24,7 @@ import type {
   OrdersKnown,
   RoomSeed,
   RoomState,
+  Standing,
 } from '../../rooms/ports.ts'
 import { type RedisConnection, readTimeMs } from '../redis.ts'
 import { boundClaims, boundCopy, boundLoad, checkEpoch, checkOpId, checkSeed, readLines } from './bounds.ts'
@@ -72,12 +73,13 @@ export class RedisLedger implements Ledger {
     return readAdjustAnswer(reply)
   }
 
-  async adopt(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
+  async adopt(drop: DropId, epoch: number, owner: NodeId, seen = NOTHING_SEEN): Promise<OpenAnswer> {
     checkEpoch(epoch)
     const { room, copy, copying, lease } = this.#keysOf(drop)
 
     const keys = [room, copy, copying, lease]
-    return readOpenAnswer(await this.#redis.run(this.#scripts.roomAdopt, keys, [epoch, owner]))
+    const args = [epoch, owner, seen.epoch, seen.seq, seen.batch]
+    return readOpenAnswer(await this.#redis.run(this.#scripts.roomAdopt, keys, args))
   }
 
   async clear(drop: DropId, epoch: number, owner: NodeId): Promise<OpenAnswer> {
@@ -199,6 +201,9 @@ const positionIn = (answer: string | null): Position | undefined =>
   answer === null ? undefined : positionOf(answer.slice(0, answer.indexOf('|')))
 
 const fenceArgs = ({ epoch, prevSeq, prevBatch, batch }: Fence) => [epoch, prevSeq, prevBatch, batch]
+
+/** Less than any room has. */
+const NOTHING_SEEN: Standing = { epoch: 0, seq: 0, batch: 0 }
 
 /** The places of those claims, from 1, as Lua counts. Nearly always none. */
 function promisedOf(claims: readonly Claim[]): string {

@@ -593,6 +593,20 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       expect(await ledger.read(drop.drop)).toMatchObject({ epoch: 5, seq: 0 })
     })
 
+    it('[L14] takes no room that has less than when it was seen, and one that has more', async () => {
+      const drop = await openDrop(world, { stock: { shoe: 9 } })
+      const { ledger } = world
+      await drop.order(ask('ana'))
+      const seen = { epoch: 1, seq: 1, batch: 1 }
+
+      for (const more of [{ epoch: 2 }, { seq: 2 }, { batch: 2 }]) {
+        expect(await ledger.adopt(drop.drop, 3, OWNER, { ...seen, ...more })).toEqual({ answer: 'no_room' })
+      }
+      expect(await ledger.read(drop.drop)).toMatchObject({ ...seen })
+      await drop.order(ask('ben'))
+      expect(await ledger.adopt(drop.drop, 3, OWNER, seen)).toEqual({ answer: 'opened' })
+    })
+
     it('[L14] finds nothing to take where no room is, and nobody sells from a cleared one', async () => {
       const drop = await openDrop(world)
       await drop.order(ask('ana'))
