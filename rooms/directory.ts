@@ -92,6 +92,8 @@ export class Directory {
   /** Tries to run the drop's room on this node. Never throws. */
   wake(drop: DropId): Promise<Woken> {
     if (this.#kept.has(drop)) return Promise.resolve('here')
+    // Also where no room may be: Redis may forget what this node alone remembers.
+    this.#copy(drop)
     if (this.#closing || this.#world.mayTake?.() === false) return Promise.resolve('elsewhere')
     if (this.#isUnknown(drop)) return Promise.resolve('unknown')
 
@@ -125,6 +127,8 @@ export class Directory {
     const untilMs = this.#world.clock.monotonicMs() + graceMs
     await Promise.all([...this.#waking.answers, ...this.#laying.values()])
     await passAll(this.drops(), (drop) => this.#pass(drop, untilMs))
+    while (this.#copying.answers.length > 0 && this.#world.clock.monotonicMs() < untilMs)
+      await pause(this.#world.clock, 5)
     this.#keeper.stop()
   }
 
@@ -158,8 +162,6 @@ export class Directory {
     try {
       // Without this a room that has just ended could be taken over here without its own memory.
       await this.#laying.get(drop)
-      // Not waited for: a long journal takes seconds, and what comes too late for the room to be gone is refused.
-      void this.#copying.join(drop, () => setDown(this.#world, drop, this.#remnants.of(drop)))
       if (!(await this.#keeper.acquire(drop))) return 'elsewhere'
 
       const startedMs = this.#world.clock.monotonicMs()
@@ -233,6 +235,13 @@ export class Directory {
   async #leaveRemnant(drop: DropId, room: Room, unread?: (letter: Letter) => void): Promise<void> {
     const noted = await room.stop(unread)
     this.#remnants.add(drop, noted, room)
+    this.#copy(drop)
+  }
+
+  /** A takeover does not wait for it: a long journal takes seconds, and what comes too late is refused. */
+  #copy(drop: DropId): void {
+    if (this.#remnants.has(drop))
+      void this.#copying.join(drop, () => setDown(this.#world, drop, this.#remnants.of(drop)))
   }
 
   async #retire(drop: DropId, why: string, unread?: (letter: Letter) => void): Promise<void> {

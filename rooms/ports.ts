@@ -184,9 +184,9 @@ export type OpenAnswer =
   | { answer: 'fenced'; epoch: number }
   /** The lease is somebody else's, or nobody's. */
   | { answer: 'no_lease' }
-  /** Adopt only: there is nothing to adopt, or it is known to have had more. */
+  /** Adopt only: there is nothing to adopt, or it is known to have had more, or a copy lies beside it. */
   | { answer: 'no_room' }
-  /** Rebuild only: not all that was loaded is there any more. */
+  /** Rebuild only: not all that was loaded is there any more, or a copy is there that was not read. */
   | { answer: 'forgotten' }
 
 export interface OrdersAsked {
@@ -243,8 +243,18 @@ export interface Ledger {
     orders: readonly KeptOrder[],
     opIds?: readonly string[],
   ): Promise<OpenAnswer>
-  /** Writes the room itself, last: it is the gate. It opens only while every one of `marks`, loaded orders, is there. */
-  rebuild(drop: DropId, epoch: number, owner: NodeId, seed: RoomSeed, marks?: readonly OrderId[]): Promise<OpenAnswer>
+  /**
+   * Writes the room itself, last: it is the gate. It opens only while every one of `marks`, loaded orders, is there, and no
+   * copy but the one that was `read`. That goes, for the room has all of it now.
+   */
+  rebuild(
+    drop: DropId,
+    epoch: number,
+    owner: NodeId,
+    seed: RoomSeed,
+    marks?: readonly OrderId[],
+    read?: Copied,
+  ): Promise<OpenAnswer>
 
   /**
    * Sets down a page of what somebody remembers of the drop, beside its room: the page's number, from 0, and its entries, at

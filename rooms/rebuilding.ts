@@ -18,7 +18,7 @@ import { logPages } from './ledger-pages.ts'
 import { type Loaded, type LoadingWorld, loadOps, loadOrders } from './loading.ts'
 import { pause } from './nap.ts'
 import { PackedLine } from './packed-line.ts'
-import type { Clock, Entry, Log, OpenAnswer, RoomState, Surrendered, Taken, WriteOutcome } from './ports.ts'
+import type { Clock, Copied, Entry, Log, OpenAnswer, RoomState, Surrendered, Taken, WriteOutcome } from './ports.ts'
 import { uniteEntries } from './uniting.ts'
 
 export interface RebuildingWorld extends LoadingWorld {
@@ -31,13 +31,20 @@ export type Rebuilt = { rebuilt: 'room'; state: RoomState } | { rebuilt: 'refuse
 
 const WRITE_BATCH = 512
 
-/** `found`: what Redis had, `memories`: what anybody remembers. */
+export interface KnownOfRoom {
+  /** What anybody remembers. */
+  memories: readonly Surrendered[]
+  /** What Redis had. */
+  found: RoomState | undefined
+  /** The copy that is among the memories. */
+  copy: Copied | undefined
+}
+
 export async function rebuild(
   world: RebuildingWorld,
   drop: DropId,
   { epoch, watermark }: Taken,
-  memories: readonly Surrendered[],
-  found: RoomState | undefined,
+  { memories, found, copy }: KnownOfRoom,
 ): Promise<Rebuilt> {
   const { ledger, book, node, clock } = world
   const cleared = await ledger.clear(drop, epoch, node)
@@ -62,7 +69,7 @@ export async function rebuild(
   const orders = await loadOrders(world, into)
   if (orders.answer !== 'opened') return { rebuilt: 'refused', ...orders }
 
-  const opened = await ledger.rebuild(drop, epoch, node, fenced.seed, into.marks)
+  const opened = await ledger.rebuild(drop, epoch, node, fenced.seed, into.marks, copy)
   if (opened.answer !== 'opened') return { rebuilt: 'refused', ...opened }
 
   return { rebuilt: 'room', state: { ...fenced.seed, epoch, seq: 0, batch: 0, nowMs: clock.nowMs() } }

@@ -31,6 +31,10 @@ export class Remnants {
     this.#place = place
   }
 
+  has(drop: DropId): boolean {
+    return this.#byDrop.has(drop)
+  }
+
   /** What a takeover of the drop must know of. */
   of(drop: DropId): Surrendered {
     const { noted, position, batch } = this.#byDrop.get(drop) ?? { noted: [], ...NOWHERE }
@@ -49,7 +53,7 @@ export class Remnants {
     this.#byDrop.delete(drop)
   }
 
-  /** Another node has the drop. A node that is leaving only remembers: what it has not written is in the log too. */
+  /** Another node has the drop. A node that is leaving only remembers: what it has not written is in the log too, or in a copy. */
   handOver(drop: DropId): void {
     const remnant = this.#byDrop.get(drop)
     if (remnant === undefined || remnant.handedOver || this.#leaving) return

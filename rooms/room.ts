@@ -7,7 +7,7 @@
  * worst that a room can do is to be told no.
  *
  * How a room ends, and what its directory then does, is said in one word:
- *   fenced      a later owner exists: its journal is handed over
+ *   fenced      a later epoch exists: whoever has it takes over with its journal, or is handed its orders
  *   lost        Redis no longer has what it had, or less or more than there is: take over anew, from the journal
  *   lease_lost  this node may no longer try: as `fenced`, but perhaps nobody else has it yet
  *   stopped     somebody asked it to stop

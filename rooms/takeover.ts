@@ -9,7 +9,7 @@
  *   4  compare                           does Redis have everything that Postgres or anybody remembers? The last call
  *                                        of the last owner (rooms/ports.ts, Fence), and every order of every journal
  *                                        too: another owner may have passed them without knowing them
- *   5a adopt    yes: take the room as it stands; what Postgres lacks is in the log
+ *   5a adopt    yes, and no copy lies beside it: take the room as it stands; what Postgres lacks is in the log
  *   5b rebuild  no: write every memory to Postgres, fence it, and build the room from its totals
  *
  * The second way is an essay of its own (rebuilding.ts).
@@ -19,7 +19,7 @@ import type { DropId, NodeId } from '../protocol/ids.ts'
 import { comparePositions } from '../protocol/position.ts'
 import { isBehind, type Known } from './bearings.ts'
 import { emptyLine } from './journal.ts'
-import { readCopy } from './journal-copy.ts'
+import { isOlder, readCopy } from './journal-copy.ts'
 import { hasAll, logPages } from './ledger-pages.ts'
 import { pause } from './nap.ts'
 import type {
@@ -34,7 +34,7 @@ import type {
   Surrendered,
   Taken,
 } from './ports.ts'
-import { rebuild } from './rebuilding.ts'
+import { type KnownOfRoom, rebuild } from './rebuilding.ts'
 import type { RoomStart } from './room.ts'
 
 export interface TakeoverWorld {
@@ -70,13 +70,14 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
 
   const found = await world.ledger.read(drop)
   const isWhole = found !== undefined && found.epoch >= taken.minEpoch && !known.some((one) => isBehind(found, one))
-  if (isWhole && !copy.isThere && (await hasOrders(world, drop, memories))) return adopt(world, drop, taken, found)
+  if (isWhole && copy.of === undefined && (await hasOrders(world, drop, memories)))
+    return adopt(world, drop, taken, found)
 
   // A drop that never had an owner has no room yet: nothing was lost.
   if (taken.epoch > 1)
     world.log.warn('takeover.redis_lost', { drop, found: found && standingOf(found), ...last(known) })
   const all = [...memories, ...(await heardLate(world, drop, taken))]
-  return anew(world, drop, taken, all, found)
+  return anew(world, drop, taken, own, { memories: all, found, copy: copy.of })
 }
 
 const last = (known: readonly Known[]): Known | undefined =>
@@ -136,14 +137,21 @@ async function adopt(world: TakeoverWorld, drop: DropId, taken: Taken, found: Ro
   return { took: 'room', how: 'adopted', start: { drop, state, unwritten, words, lowStockAt: taken.lowStockAt } }
 }
 
+/** Once more if a copy has come meanwhile: the gate opens beside none that was not read. */
 async function anew(
   world: TakeoverWorld,
   drop: DropId,
   taken: Taken,
-  memories: readonly Surrendered[],
-  found: RoomState | undefined,
+  own: Surrendered,
+  known: KnownOfRoom,
 ): Promise<Takeover> {
-  const made = await rebuild(world, drop, taken, memories, found)
+  let made = await rebuild(world, drop, taken, known)
+  if (made.rebuilt === 'refused' && made.answer === 'forgotten') {
+    const { of, memories } = await readCopy(world.ledger, drop, own)
+    const isNew = of !== undefined && (known.copy === undefined || isOlder(known.copy, of))
+    const more = { ...known, memories: [...known.memories, ...memories], copy: of }
+    if (isNew) made = await rebuild(world, drop, taken, more)
+  }
   if (made.rebuilt === 'refused') return notOpened(world, drop, made.answer)
 
   return {

@@ -82,6 +82,56 @@ describe('while Postgres is away', () => {
     expect(await persist(world, b, drop, who)).toEqual(Array(3).fill('duplicate'))
   })
 
+  it('[Z12] a node that leaves sets down what it could not pass on', async () => {
+    const { world, drop, a, b, who } = await acceptedMeanwhile(1_200)
+
+    const leaving = a.directory.close(3_000)
+    await world.clock.advance(50)
+    world.memoryLedger.wipe()
+    await world.clock.advance(5_000)
+    await leaving
+    a.crash()
+    world.book.refuse()
+
+    expect(new Set(await persist(world, b, drop, who))).toEqual(new Set(['duplicate']))
+  })
+
+  it('[Z12] a node that may have no room sets down what it alone remembers', async () => {
+    const { world, drop, a, b, who } = await acceptedMeanwhile(3)
+    a.directory.giveUp()
+    await world.clock.advance(2_000)
+
+    world.memoryLedger.wipe()
+    await world.clock.advance(1_000)
+    a.crash()
+    world.book.refuse()
+
+    expect(await persist(world, b, drop, who)).toEqual(Array(3).fill('duplicate'))
+  })
+
+  it('[Z12] an attempt that came to nothing is not repeated at once', async () => {
+    const { world, drop, a } = await acceptedMeanwhile(3)
+    let tries = 0
+    world.ledger = new Proxy(world.memoryLedger, {
+      get: (ledger, name) => {
+        if (name === 'copy') {
+          tries += 1
+          return async () => ({ answer: 'forgotten' })
+        }
+        const method: unknown = Reflect.get(ledger, name)
+        return typeof method === 'function' ? method.bind(ledger) : method
+      },
+    })
+    world.memoryLedger.wipe()
+    await orders(world, a, drop, ['late'])
+    const first = tries
+    await world.clock.advance(5_000)
+
+    expect(first).toBe(1)
+    expect(tries).toBeGreaterThan(1)
+    expect(tries).toBeLessThanOrEqual(6)
+  })
+
   it('[Z12] no copy is made of what Redis has', async () => {
     const { world, drop, a, b } = await acceptedMeanwhile(3)
     const thaw = a.freeze()

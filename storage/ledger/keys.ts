@@ -19,7 +19,7 @@ export interface DropKeys {
   ops: string
   /** stream: entries under their position */
   log: string
-  /** list: what somebody remembers of it, set down when the room was gone */
+  /** list: what somebody remembers of it, set down when the room was gone or behind */
   copy: string
   /** list: a copy that is not whole yet */
   copying: string

@@ -22,7 +22,7 @@ export interface Book {
   log: Entry[]
   /** Stays when entries are trimmed, as a stream's last id does. */
   lastLogged: Position
-  /** What somebody remembers of the drop, set down when the room was gone. */
+  /** What somebody remembers of the drop, set down when the room was gone or behind. */
   copy: Copy | undefined
   /** One that is not whole yet. */
   copying: Copy | undefined

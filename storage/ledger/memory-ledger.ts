@@ -10,6 +10,7 @@ import { Fault } from '../../protocol/faults.ts'
 import type { DropId, NodeId, OrderId, Sku } from '../../protocol/ids.ts'
 import { type Line, OF_A_RESTOCK, parseLines, unitsOf } from '../../protocol/lines.ts'
 import { comparePositions, type Position } from '../../protocol/position.ts'
+import { isOlder } from '../../rooms/journal-copy.ts'
 import type {
   AdjustAnswer,
   Adjustment,
@@ -186,12 +187,14 @@ export class MemoryLedger implements Ledger {
     owner: NodeId,
     seed: RoomSeed,
     marks: readonly OrderId[] = [],
+    read?: Copied,
   ): Promise<OpenAnswer> {
     checkEpoch(epoch)
     checkSeed(seed)
     const book = this.#book(drop)
     if (book.room !== undefined && book.room.epoch >= epoch) return { answer: 'fenced', epoch: book.room.epoch }
     if (this.#leases.holderNow(drop) !== owner) return { answer: 'no_lease' }
+    if (!isDeepStrictEqual(book.copy?.of, read)) return { answer: 'forgotten' }
     if (!marks.every((mark) => book.answers.has(mark))) return { answer: 'forgotten' }
 
     const { phase, opensAtMs, closesAtMs, limitPerBuyer, items } = seed
@@ -292,10 +295,6 @@ export class MemoryLedger implements Ledger {
 function hasLess(room: Standing, seen: Standing): boolean {
   if (room.epoch !== seen.epoch) return room.epoch < seen.epoch
   return room.seq < seen.seq || room.batch < seen.batch
-}
-
-function isOlder(one: Copied, other: Copied): boolean {
-  return (comparePositions(one.position, other.position) || one.pages - other.pages) < 0
 }
 
 function linesOf(adjustment: Adjustment): Line[] {

@@ -38,6 +38,7 @@ import {
   readCopyAnswer,
   readCopyHead,
   readOpenAnswer,
+  writeCopyHead,
 } from './script-answers.ts'
 import { type LedgerScripts, readLedgerScripts } from './scripts.ts'
 
@@ -115,13 +116,15 @@ export class RedisLedger implements Ledger {
     owner: NodeId,
     seed: RoomSeed,
     marks: readonly OrderId[] = [],
+    read?: Copied,
   ): Promise<OpenAnswer> {
     checkEpoch(epoch)
     checkSeed(seed)
     const { room, answers, copy, copying, lease } = this.#keysOf(drop)
 
     const keys = [room, answers, copy, copying, lease]
-    const args = [epoch, owner, marks.length, ...marks, ...writeRoomHash(seed)]
+    const head = read === undefined ? '' : writeCopyHead(read)
+    const args = [epoch, owner, head, marks.length, ...marks, ...writeRoomHash(seed)]
     return readOpenAnswer(await this.#redis.run(this.#scripts.roomRebuild, keys, args))
   }
 
@@ -132,7 +135,13 @@ export class RedisLedger implements Ledger {
     const { room, copy, copying } = this.#keysOf(drop)
 
     const args = [position.epoch, position.seq, batch, pages, page, JSON.stringify(entries.map(writeEntry))]
-    return readCopyAnswer(await this.#redis.run(this.#scripts.roomCopy, [room, copy, copying], args))
+    try {
+      return readCopyAnswer(await this.#redis.run(this.#scripts.roomCopy, [room, copy, copying], args))
+    } catch (cause) {
+      // It may be that Redis is full, and then of this too.
+      await Promise.allSettled([this.#redis.call((redis) => redis.unlink(copying))])
+      throw cause
+    }
   }
 
   async copied(drop: DropId): Promise<Copied | undefined> {

@@ -118,6 +118,11 @@ export function readCopyAnswer(reply: unknown): CopyAnswer {
   throw corrupt('copy', answer)
 }
 
+/** As room_copy.lua writes it. */
+export function writeCopyHead({ position, batch, pages }: Copied): string {
+  return `${position.epoch} ${position.seq} ${batch} ${pages}`
+}
+
 export function readCopyHead(head: string): Copied {
   const [epoch, seq, batch, pages] = head.split(' ').map(numberOf)
   if (epoch === undefined || seq === undefined || batch === undefined || pages === undefined) {

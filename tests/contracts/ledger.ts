@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Fault } from '../../protocol/faults.ts'
-import type { Claim, Entry, KeptOrder } from '../../rooms/ports.ts'
+import type { Claim, Copied, Entry, KeptOrder } from '../../rooms/ports.ts'
 import {
   ask,
   buyer,
@@ -763,7 +763,7 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
         expect(await copy(epoch, seq)).toEqual({ answer: 'copied' })
         expect(await ledger.copied(drop.drop)).toMatchObject({ position: stands })
       }
-      await ledger.rebuild(drop.drop, 3, OWNER, seed())
+      await ledger.rebuild(drop.drop, 3, OWNER, seed(), [], { position: at(2, 1), batch: 1, pages: 1 })
       expect(await copy(2, 7)).toEqual({ answer: 'fenced', epoch: 3 })
     })
 
@@ -781,7 +781,7 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
 
       await ledger.clear(drop.drop, 3, OWNER)
       await copy(1)
-      await ledger.rebuild(drop.drop, 3, OWNER, seed())
+      await ledger.rebuild(drop.drop, 3, OWNER, seed(), [], { position: at(1, 1), batch: 1, pages: 1 })
       expect(await isWhole()).toBe(true)
       expect(await ledger.copy(drop.drop, { position: at(3, 1), batch: 1, pages: 1 }, 0, ordersOf(3, 1))).toEqual({
         answer: 'copied',
@@ -791,16 +791,22 @@ export function ledgerContract(makeWorld: () => Promise<LedgerWorld>): void {
       expect(await ledger.read(drop.drop)).toMatchObject({ epoch: 3 })
     })
 
-    it('[L28] forgets a copy when the room is open again, and not before', async () => {
+    it('[L28] opens no gate beside a copy that was not read, and forgets one that was', async () => {
       const drop = await openDrop(world)
       const { ledger } = world
-      await ledger.copy(drop.drop, { position: at(1, 1), batch: 1, pages: 1 }, 0, ordersOf(1, 1))
+      const [first, further] = [1, 2].map((seq) => ({ position: at(1, seq), batch: 1, pages: 1 }))
+      const rebuild = (read?: Copied) => ledger.rebuild(drop.drop, 2, OWNER, seed(), [], read)
+      if (first === undefined || further === undefined) throw new Error('two copies')
 
+      await ledger.copy(drop.drop, first, 0, ordersOf(1, 1))
       await ledger.clear(drop.drop, 2, OWNER)
       await ledger.load(drop.drop, 2, OWNER, [])
-      expect(await ledger.copied(drop.drop)).toMatchObject({ pages: 1 })
+      expect(await rebuild()).toEqual({ answer: 'forgotten' })
+      await ledger.copy(drop.drop, further, 0, ordersOf(1, 1))
+      expect(await rebuild(first)).toEqual({ answer: 'forgotten' })
+      expect(await ledger.copied(drop.drop)).toEqual(further)
 
-      await ledger.rebuild(drop.drop, 2, OWNER, seed())
+      expect(await rebuild(further)).toEqual({ answer: 'opened' })
       expect(await ledger.copied(drop.drop)).toBeUndefined()
       expect(await ledger.copiedPage(drop.drop, 0)).toBeUndefined()
     })

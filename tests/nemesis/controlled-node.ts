@@ -98,7 +98,7 @@ const TAKE_OUT: Record<ControlName, () => Promise<void> | void> = {
   },
 
   no_copy() {
-    RedisLedger.prototype.copied = async () => undefined
+    RedisLedger.prototype.copy = async () => ({ answer: 'copied' })
   },
 
   no_retry() {

@@ -70,7 +70,7 @@ export const CONTROLS = {
 const OF_TESTS = {
   hopeful: { what: 'a reply of Redis that was lost is taken for a yes', file: 'disk-full.cluster.test.ts' },
   no_log: { what: 'what the last owner had not written is not read from the log', file: 'disk-full.cluster.test.ts' },
-  no_copy: { what: 'what an owner that is gone has set down is not read', file: 'journal-copy.cluster.test.ts' },
+  no_copy: { what: 'a journal is told to have been set down, and was not', file: 'journal-copy.cluster.test.ts' },
   no_retry: { what: 'what Postgres refused is taken for written', file: 'disk-full.cluster.test.ts' },
   own_clock: { what: 'a node believes its own wall clock', file: 'clocks.cluster.test.ts' },
   long_leases: { what: 'a lease ends after a minute', file: 'partitions.cluster.test.ts' },

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 --[[
   room_clear: removes a room and all it remembers, so that nobody sells from it while it is loaded anew.
   The log stays: entries that Postgres has not written yet are nowhere else.
@@ -7,6 +7,8 @@
            lease                       string  the node that may try
   ARGV     epoch, owner
   Answers  { opened } | { fenced, epoch } | { no_lease }
+
+  It only frees memory, so it may also run when there is none left.
 ]]
 local room, answers, buyers, ops, lease = unpack(KEYS)
 local epoch, owner = unpack(ARGV)

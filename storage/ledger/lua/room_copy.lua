@@ -10,7 +10,7 @@
   Answers  { copied } | { goes_on } | { fenced, epoch } | { forgotten }
 
   A later owner needs no memory of an earlier one: that one hands over its orders. Of two copies the one stays that has
-  come further. `at` says how many entries went before, so a page that is lost, or another hand, ends the attempt.
+  come further. A page that does not follow the one before ends the attempt: one was lost, or another hand came between.
 ]]
 local room, copy, copying = unpack(KEYS)
 local epoch, seq, batch, pages, number, page = unpack(ARGV)
