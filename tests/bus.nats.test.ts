@@ -55,6 +55,10 @@ describe('a NATS link', () => {
     silent.subscribe(`${prefix}.silent`, () => {
       asked += 1
     })
+    // Its server has the subscription when it has brought back what was sent after it.
+    const echoed = new Promise<void>((resolve) => void silent.subscribe(`${prefix}.echo`, () => resolve()))
+    silent.publish(`${prefix}.echo`, one)
+    await echoed
     const ends = [
       bus.pull(`${prefix}.silent`, one, 1_500),
       bus.ask(`${prefix}.silent`, one, 1_500),

@@ -40,6 +40,10 @@ export class CuttableDisk {
       // Full of holes: it takes only what is written.
       truncateSync(this.#image, SIZE_BYTES)
       mkdirSync(this.folder, { recursive: true })
+      // Below the disk, so that it is unmounted everywhere: a process in a network namespace has mounts of its own, and
+      // as long as the disk is mounted in one of them the next mount would be of the disk that was cut.
+      run('mount', ['--bind', this.folder, this.folder])
+      run('mount', ['--make-shared', this.folder])
       run('mkfs.ext4', ['-q', '-F', this.#image])
       this.#mount()
       chmodSync(this.folder, 0o755)
@@ -69,6 +73,7 @@ export class CuttableDisk {
     if (this.#removed) return
     this.#removed = true
     process.off('exit', this.#removeAtExit)
+    unmount(this.folder)
     unmount(this.folder)
     rmSync(this.#home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
