@@ -2,11 +2,11 @@
  * The copy of a journal: what was accepted stands twice again, though Postgres cannot be asked.
  *
  * When Redis forgets, orders that Postgres has not written yet are nowhere but in their owner's memory until the room is
- * built anew, and that needs Postgres: as long as it is away, the death of one process would lose them. So before
- * it asks Postgres for anything a node begins to set down what it remembers, beside the room that Redis has lost. Whoever takes the drop over reads
- * it as one memory among the others, and it goes when the room is open again: then Postgres has all of it. Until then the
- * room that it lies beside is known not to be whole: nobody takes it as it stands, and what it does not know of an order
- * says nothing.
+ * built anew, and that needs Postgres: as long as it is away, the death of one process would lose them. So before it asks
+ * Postgres for anything a node begins to set down what it remembers, beside the room that Redis has lost. Whoever takes the
+ * drop over reads it as one memory among the others, and it goes when the room is open again: then Postgres has all of it.
+ * Until then the room that it lies beside is known not to be whole: nobody takes it as it stands, and what it does not know
+ * of an order says nothing.
  */
 import { Fault } from '../protocol/faults.ts'
 import type { DropId } from '../protocol/ids.ts'
