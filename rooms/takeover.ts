@@ -80,8 +80,10 @@ export async function takeOver(world: TakeoverWorld, drop: DropId, own: Surrende
   return anew(world, drop, taken, own, { memories: all, found, copy: copy.of })
 }
 
-const last = (known: readonly Known[]): Known | undefined =>
-  [...known].sort((a, b) => comparePositions(a.position, b.position)).at(-1)
+function last(known: readonly Known[]): Known | undefined {
+  const furthest = [...known].sort((a, b) => comparePositions(a.position, b.position)).at(-1)
+  return furthest && { position: furthest.position, batch: furthest.batch }
+}
 
 async function surrendered(world: TakeoverWorld, drop: DropId, taken: Taken): Promise<Surrendered[]> {
   const previous = taken.previousOwner

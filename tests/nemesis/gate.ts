@@ -11,6 +11,8 @@ interface Link {
   store: Socket
   /** Replies that come at once still wait for those before them. */
   lastAtMs: number
+  /** In their order: a timer may be late, and then a reply that need not wait would pass one that had to. */
+  late: Buffer[]
 }
 
 export class Gate {
@@ -91,7 +93,7 @@ export class Gate {
 
   #open(node: Socket): void {
     const store = connect({ host: '127.0.0.1', port: this.#storePort, noDelay: true })
-    const link: Link = { node, store, lastAtMs: 0 }
+    const link: Link = { node, store, lastAtMs: 0, late: [] }
     this.#links.add(link)
     for (const socket of [node, store]) {
       socket.on('error', () => socket.destroy())
@@ -114,8 +116,14 @@ export class Gate {
     const nowMs = performance.now()
     const atMs = Math.max(link.lastAtMs, nowMs + this.#delayMs)
     link.lastAtMs = atMs
-    if (atMs <= nowMs) this.#pass(link.store, link.node, bytes)
-    else setTimeout(() => link.node.writable && link.node.write(bytes), atMs - nowMs)
+    if (atMs <= nowMs && link.late.length === 0) this.#pass(link.store, link.node, bytes)
+    else {
+      link.late.push(bytes)
+      setTimeout(() => {
+        const next = link.late.shift()
+        if (next !== undefined && link.node.writable) link.node.write(next)
+      }, atMs - nowMs)
+    }
   }
 
   /** No more is taken in than the other side reads: whoever does not read is felt by whoever writes. */
